@@ -1,0 +1,9 @@
+"""The one kind of error that a user can mend."""
+
+
+class InputError(ValueError):
+    """Input that cannot be used.
+
+    The message is one line, ``<file>[, line N]: <what is wrong>; <what to do>``, and the
+    command line prints it as it stands and exits with status 2.
+    """
