@@ -1,0 +1,74 @@
+"""What training minimises: robust and plain regression of distributions, and two relatives.
+
+Every loss takes predictions and targets of one shape ``(B, K)``, sums over the K bins as the
+paper does (section 3.1) and averages over the batch. The mean-only variants have K = 1.
+
+Two scalings are in use. ``scale="paper"`` is equation 1 as printed; there ``p_j`` is a slip
+for ``p_i``. ``scale="caffe"`` is what Caffe's SmoothL1 layer computes when it is told
+``sigma = 3``: equation 1 divided by ``delta = 1 / sigma**2``. The minimiser is the same, the
+gradient is nine times as long. Caffe's Euclidean layer knows no such factor, so the paper's
+two losses may have been trained at different step sizes; to tell step size from robustness,
+``euclidean`` offers the same factor.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+DELTA = 1 / 9
+SCALES = ("paper", "caffe")
+
+
+def huber(p: Tensor, g: Tensor, delta: float = DELTA, scale: str = "paper") -> Tensor:
+    """Huber loss of equation 1, summed over bins, mean over the batch.
+
+    ``p``, ``g``: float ``(B, K)``. An error within ``delta`` costs half its square, a larger
+    one grows linearly, so its gradient never exceeds ``delta`` (``"paper"``) or 1
+    (``"caffe"``, which is ``smooth_l1_loss(beta=delta)``). Returns a scalar.
+    """
+    loss = F.huber_loss(p, g, reduction="none", delta=delta).sum(dim=1).mean()
+    return loss * _factor(scale, delta)
+
+
+def euclidean(p: Tensor, g: Tensor, scale: str = "paper", delta: float = DELTA) -> Tensor:
+    """Half the squared distance, summed over bins, mean over the batch.
+
+    The half is Caffe's, and makes this the Huber loss of an unlimited ``delta``. With
+    ``scale="caffe"`` it is divided by ``delta``, as Caffe divides the Huber loss.
+    """
+    loss = 0.5 * F.mse_loss(p, g, reduction="none").sum(dim=1).mean()
+    return loss * _factor(scale, delta)
+
+
+def emd(p: Tensor, g: Tensor, r: float = 2) -> Tensor:
+    """Earth mover's distance of order ``r`` between l1-normalised distributions, batch mean.
+
+    Per image ``(mean over bins of |P - G|**r) ** (1 / r)`` with cumulative ``P``, ``G``: the
+    loss of NIMA with ``r = 2``. ``p``, ``g``: non-negative ``(B, K)``; a row of zeros counts
+    as uniform and passes no gradient. Mass moved far costs more than mass moved near.
+    """
+    gap = (_normalise(p).cumsum(dim=1) - _normalise(g).cumsum(dim=1)).abs()
+    # A root has no finite slope at zero: a perfect prediction passes no gradient instead.
+    tiny = torch.finfo(gap.dtype).tiny
+    return gap.pow(r).mean(dim=1).clamp_min(tiny).pow(1 / r).mean()
+
+
+def cross_entropy(logits: Tensor, g: Tensor) -> Tensor:
+    """Cross entropy ``-sum g log softmax(logits)``, batch mean.
+
+    ``logits``: float ``(B, K)``, before any softmax. ``g``: distributions ``(B, K)``, or class
+    indices ``(B,)``. It does not know that the bins are ordered.
+    """
+    return F.cross_entropy(logits, g)
+
+
+def _factor(scale: str, delta: float) -> float:
+    if scale not in SCALES:
+        raise ValueError(f"scale {scale!r} is none of {', '.join(SCALES)}")
+    return 1.0 if scale == "paper" else 1 / delta
+
+
+def _normalise(p: Tensor) -> Tensor:
+    total = p.sum(dim=1, keepdim=True)
+    empty = total <= 0
+    return torch.where(empty, 1 / p.shape[1], p / torch.where(empty, 1.0, total))
