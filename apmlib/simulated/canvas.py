@@ -33,6 +33,8 @@ class Canvas:
         rgb: (H, W, 3) float32 linear light, 1 = white in normal exposure, brighter allowed.
         depth: (H, W) float32, 0 (at the lens) .. 1 (far away).
         mask: (H, W) float32 coverage of the subject, 0 .. 1.
+        key: brightness that the scene wants to be metered to (geometric mean of the
+            luminance, 0.18 is middle grey); None leaves it to the category.
         aspect, half_width, half_height: shape of the frame, the latter in scene units.
         left, right, top, bottom: what the canvas extends to, in scene units.
     """
@@ -50,6 +52,7 @@ class Canvas:
         self.rgb = np.zeros((*shape, 3), F)
         self.depth = np.ones(shape, F)
         self.mask = np.zeros(shape, F)
+        self.key: float | None = None
         self.left, self.right = float(self.xs[0]) - self.px, float(self.xs[-1]) + self.px
         self.top, self.bottom = float(self.ys[0]) - self.px, float(self.ys[-1]) + self.px
 
@@ -102,7 +105,7 @@ class Canvas:
         if light.size:
             light += np.asarray(colour, F) * np.asarray(amount, F)[..., None]
 
-    def noise(self, x, y, scale: float, seed: int, kind: str = "fbm") -> np.ndarray:
+    def noise(self, x, y, scale: float, seed: int, kind="fbm", smooth=None) -> np.ndarray:
         """Fractal noise in 0 .. 1, evenly distributed, for coordinates in any unit.
 
         Args:
@@ -111,8 +114,9 @@ class Canvas:
             seed: chooses the tile and its place: other seeds, other noise.
             kind: "fbm" (clouds), "ridged" (rock, ripples), "soft" (broad blobs only),
                 "grain" (fine grass, sand).
+            smooth: interpolate; by default only where texels are larger than a pixel.
         """
-        return noise(x, y, scale, seed, kind)
+        return noise(x, y, scale, seed, kind, smooth)
 
     def ridge(self, scale: float, height: float, seed: int, kind: str = "fbm") -> np.ndarray:
         """A fractal line along x: (W,) in -height .. height, for skylines and hills."""
@@ -239,8 +243,13 @@ def _step(values: np.ndarray, axis: int) -> np.ndarray:
     return np.append(steps, steps[-1:])
 
 
-def noise(x, y, scale: float, seed: int, kind: str = "fbm") -> np.ndarray:
-    """Sample the noise bank: see Canvas.noise. Texels coarser than a pixel interpolate."""
+def noise(
+    x, y, scale: float, seed: int, kind: str = "fbm", smooth: bool | None = None
+) -> np.ndarray:
+    """Sample the noise bank: see Canvas.noise.
+
+    smooth: interpolate between texels; by default only where they are larger than a pixel.
+    """
     x, y = np.broadcast_arrays(np.asarray(x, F), np.asarray(y, F))
     place = np.random.SeedSequence(int(seed) & 0xFFFFFFFF).generate_state(3)
     pyramid, starts = _pyramid(kind, int(place[0]) % KINDS[kind])
@@ -255,35 +264,38 @@ def noise(x, y, scale: float, seed: int, kind: str = "fbm") -> np.ndarray:
     else:
         across = down = np.maximum(_step(u, 0), _step(v, 0))
     footprint = np.sqrt(np.maximum(across, 1e-3) * np.maximum(down, 1e-3))
+    typical = float(np.median(footprint))
     level = np.clip(np.floor(np.log2(footprint) + 0.5), 0, len(starts) - 1).astype(np.int32)
     if x.ndim == 2:
         level = level[:, None]
-    if np.median(footprint) >= 0.9:
-        return _texels(pyramid, starts, u, v, level)
+    if not (typical < 0.9 if smooth is None else smooth):
+        size = TILE >> level
+        return _texels(pyramid, starts, u * (size / F(TILE)), v * (size / F(TILE)), level)
 
+    shrink = (TILE >> level).astype(F) / F(TILE)
+    u, v = u * shrink, v * shrink
     u0, v0 = np.floor(u), np.floor(v)
     a, b = u - u0, v - v0
-    flat = np.zeros_like(level)
-    top = _texels(pyramid, starts, u0, v0, flat)
-    top += a * (_texels(pyramid, starts, u0 + 1, v0, flat) - top)
-    low = _texels(pyramid, starts, u0, v0 + 1, flat)
-    low += a * (_texels(pyramid, starts, u0 + 1, v0 + 1, flat) - low)
+    top = _texels(pyramid, starts, u0, v0, level)
+    top += a * (_texels(pyramid, starts, u0 + 1, v0, level) - top)
+    low = _texels(pyramid, starts, u0, v0 + 1, level)
+    low += a * (_texels(pyramid, starts, u0 + 1, v0 + 1, level) - low)
     top += b * (low - top)
-    if np.median(footprint) < 0.45 and kind != "soft":
-        detail = _texels(pyramid, starts, u * 8, v * 8, flat)
+    if typical < 0.45 and kind != "soft":
+        detail = _texels(pyramid, starts, u * 8, v * 8, level)
         top += (detail - F(0.5)) * F(0.08)
         np.clip(top, 0, 1, out=top)
     return top
 
 
 def _texels(pyramid, starts, u, v, level) -> np.ndarray:
-    """Nearest texels of a flattened pyramid; u, v in texels of the finest level."""
-    column = np.floor(u).astype(np.int32) & (TILE - 1)
-    row = np.floor(v).astype(np.int32) & (TILE - 1)
+    """Nearest texels of a flattened pyramid; u, v in texels of the level."""
+    column, row = np.floor(u).astype(np.int32), np.floor(v).astype(np.int32)
     if not level.any():
-        return pyramid.take((row << 9) + column)
+        return pyramid.take(((row & (TILE - 1)) << 9) + (column & (TILE - 1)))
+    size = TILE >> level
     start = starts.astype(np.int32).take(level)
-    return pyramid.take(start + (row >> level) * (TILE >> level) + (column >> level))
+    return pyramid.take(start + (row & (size - 1)) * size + (column & (size - 1)))
 
 
 # --- colour ------------------------------------------------------------------------------
