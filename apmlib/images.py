@@ -58,7 +58,7 @@ def read(path: str | os.PathLike) -> Image.Image:
             rgb = _rgb(image)
         except Exception as error:  # decoders raise whatever they like on broken files
             raise InputError(
-                f"{path}: cannot be decoded ({_one_line(error)}); get this file again or remove it"
+                f"{path}: cannot be decoded ({_one_line(error)}); get it again or remove it"
             ) from error
     return rgb if turn is None else rgb.transpose(turn)
 
@@ -98,9 +98,7 @@ def load(path: str | os.PathLike, side: int, longest: int | None = None) -> torc
     return torch.from_numpy(resize(read(path), side, longest)).permute(2, 0, 1).contiguous()
 
 
-def shape_of(
-    path: str | os.PathLike, side: int, longest: int | None = None
-) -> tuple[int, int]:
+def shape_of(path: str | os.PathLike, side: int, longest: int | None = None) -> tuple[int, int]:
     """Shape (H, W) that :func:`load` will give, from the file's header alone."""
     with _open(path) as image:
         width, height = image.size
@@ -122,7 +120,7 @@ class Photographs(Dataset):
 
     With ``cache`` all are decoded once, on all cores, and kept in memory (41 kB each at
     96 x 144): for the small profiles. Without it each is decoded when it is asked for.
-    ``shapes`` lists their (H, W). Raises InputError naming the first file that is no photograph.
+    ``shapes`` lists their (H, W). Raises InputError naming the first that is no photograph.
     """
 
     def __init__(
@@ -236,7 +234,9 @@ def _open(path: str | os.PathLike) -> Image.Image:
 
 
 def _sixteen_bit(image: Image.Image) -> bool:
-    return image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM"))
+    return image.mode.startswith("I;16") or (
+        image.mode == "I" and image.format in ("PNG", "PPM")
+    )
 
 
 def _orientation(image: Image.Image) -> int:
