@@ -201,7 +201,7 @@ def detectable(
 
 
 def constant(g: ArrayLike, images: int) -> Array:
-    """The constant predictor: the mean training distribution for each image, ``(images, K)``."""
+    """Predict the mean training distribution for every image: ``(M, K)`` to ``(images, K)``."""
     return np.tile(normalise(g).mean(axis=0), (images, 1))
 
 

@@ -1,0 +1,405 @@
+"""From photograph to distribution: backbones, the pyramid, the head (section 3.2, figure 2).
+
+A backbone is a stack of torchvision's own layers under torchvision's own names, cut after one
+of its stages, so that weights published for the whole network load into the part.
+
+``"resnet101"``, ``"resnet18:layer3"``
+    any torchvision ResNet, whole (up to ``layer4``) or cut after ``layer1`` to ``layer4``.
+``"vgg16"``, ``"vgg16:pool4"``, ``"vgg16_bn:conv3"``
+    any torchvision VGG; ``convN`` ends with the last convolution (and its ReLU) of block N,
+    ``poolN`` with the pooling after it. The paper pools "after the last convolutional layer"
+    and does not say more; uncut stands for ``conv5`` here, so that the pyramid takes the place
+    of the fifth pooling, as in He et al. [11]. That is our choice.
+``"resnet-narrow"``, ``"vgg-narrow"``
+    small ones of the same blocks for small photographs, to be trained from scratch.
+
+All take float ``(B, 3, H, W)``, normalised as ImageNet's networks expect, any H and W, in
+either memory format, and give ``(B, C, H / stride, W / stride)``, sizes rounded up for ResNet,
+down for VGG.
+"""
+
+import re
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models.resnet import BasicBlock
+from torchvision.models.vgg import make_layers
+
+from apmlib.errors import InputError
+from apmlib.spp import l2_normalise, spatial_pyramid_pooling
+
+SMALLEST_BIAS = 1e-3
+
+
+class Backbone(nn.Sequential):
+    """Convolutions. ``name``, ``channels`` (of the last map) and ``stride`` (in pixels)."""
+
+    name: str
+    channels: int
+    stride: int
+
+
+def backbone(name: str, width: int = 16, stages: int = 3) -> Backbone:
+    """Build the backbone ``name`` with random weights.
+
+    ``width``: channels of the first stage of a narrow one; they double with each following
+    stage. ``stages``: 2 or more, narrow ones only; the stride is 2 to the power ``stages``.
+    """
+    base, _, stage = name.partition(":")
+    if base == "resnet-narrow":
+        layers = _resnet_narrow(width, stages)
+    elif base == "vgg-narrow":
+        layers = _vgg_narrow(width, stages)
+    elif re.fullmatch(r"(wide_)?resne(x)?t\d+\w*", base) and base in models.list_models():
+        layers = _resnet(name, base, stage or "layer4")
+    elif re.fullmatch(r"vgg\d+(_bn)?", base) and base in models.list_models():
+        layers = _vgg(name, base, stage or "conv5")
+    else:
+        raise InputError(
+            f"backbone {name!r}: unknown; use a ResNet or VGG of torchvision, cut or not, "
+            "such as resnet18:layer3 or vgg16:pool4, or resnet-narrow or vgg-narrow"
+        )
+    net = Backbone(OrderedDict(layers))
+    net.name = name
+    net.channels = [m.out_channels for m in _main_path(net) if isinstance(m, nn.Conv2d)][-1]
+    net.stride = receptive_field(net)[1]
+    return net
+
+
+def _resnet(name: str, base: str, stage: str) -> dict[str, nn.Module]:
+    layers: dict[str, nn.Module] = {}
+    for child, module in models.get_model(base).named_children():
+        layers[child] = module
+        if child == stage and child.startswith("layer"):
+            return layers
+    raise InputError(
+        f"backbone {name!r}: no stage {stage!r}; use layer1, layer2, layer3, layer4"
+    )
+
+
+def _vgg(name: str, base: str, stage: str) -> dict[str, nn.Module]:
+    features = models.get_model(base).features
+    pools = [i for i, m in enumerate(features) if isinstance(m, nn.MaxPool2d)]
+    ends = {f"pool{n}": i + 1 for n, i in enumerate(pools, 1)}
+    ends |= {f"conv{n}": i for n, i in enumerate(pools, 1)}
+    if stage not in ends:
+        raise InputError(
+            f"backbone {name!r}: no stage {stage!r}; use conv1..conv5, pool1..pool5"
+        )
+    return {"features": features[: ends[stage]]}
+
+
+def _resnet_narrow(width: int, stages: int) -> dict[str, nn.Module]:
+    # No max pooling after the stem and one block a stage: it sees 47 pixels at three stages.
+    layers: dict[str, nn.Module] = {
+        "conv1": nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False),
+        "bn1": nn.BatchNorm2d(width),
+        "relu": nn.ReLU(inplace=True),
+        "layer1": nn.Sequential(BasicBlock(width, width)),
+    }
+    for i in range(2, stages + 1):
+        c = width * 2 ** (i - 1)
+        shortcut = nn.Sequential(
+            nn.Conv2d(c // 2, c, 1, stride=2, bias=False), nn.BatchNorm2d(c)
+        )
+        layers[f"layer{i}"] = nn.Sequential(BasicBlock(c // 2, c, 2, shortcut))
+    for m in nn.Sequential(*layers.values()).modules():
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
+    return layers
+
+
+def _vgg_narrow(width: int, stages: int) -> dict[str, nn.Module]:
+    # Blocks of 1, 1, 2, 2, ... convolutions as in VGG-11, and one more after the last pooling,
+    # with batch norm, because it is trained from scratch in a minute.
+    plan: list[str | int] = []
+    for i in range(stages):
+        c = width * 2**i
+        plan += [c] * (1 if i < 2 else 2) + ["M"]
+    features = make_layers([*plan, width * 2**stages], batch_norm=True)
+    for m in features.modules():
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
+            nn.init.zeros_(m.bias)
+    return {"features": features}
+
+
+def receptive_field(net: nn.Module) -> tuple[int, int]:
+    """Pixels that one cell of the feature map sees, along one side, and the stride in pixels.
+
+    Follows the main path; a shortcut's 1 x 1 convolution never sees further. Each layer of
+    kernel k and stride s adds (k - 1) steps of the stride so far, then multiplies that by s.
+    """
+    size, stride, _ = _geometry(net)
+    return size, stride
+
+
+def window(net: nn.Module, cell: int) -> tuple[int, int]:
+    """First and last pixel (included) that cell number ``cell`` sees along one side.
+
+    The first may be negative and the last beyond the edge: padding is seen there.
+    """
+    size, stride, first = _geometry(net)
+    return first + cell * stride, first + cell * stride + size - 1
+
+
+def _geometry(net: nn.Module) -> tuple[int, int, int]:
+    size, stride, first = 1, 1, 0
+    for m in _main_path(net):
+        k, s, p, d = (
+            x if isinstance(x, int) else x[0]
+            for x in (m.kernel_size, m.stride, m.padding, m.dilation)
+        )
+        size += d * (k - 1) * stride
+        first -= p * stride
+        stride *= s
+    return size, stride, first
+
+
+def _main_path(net: nn.Module) -> list[nn.Module]:
+    """Convolutions and poolings in the order in which torchvision defines and applies them."""
+    return [
+        m
+        for path, m in net.named_modules()
+        if isinstance(m, nn.Conv2d | nn.MaxPool2d) and "downsample" not in path
+    ]
+
+
+def check_fits(net: Backbone, side: int, cells: int = 6) -> None:
+    """Refuse a narrow backbone under which the pyramid would mean nothing.
+
+    At shorter side ``side`` a cell may see half of it at most, or the nine parts of the grid
+    all see the whole; and the map needs ``cells`` cells along it, or the grid cuts crumbs.
+    """
+    size, stride = receptive_field(net)
+    if 2 * size > side or side // stride < cells:
+        raise InputError(
+            f"{net.name}: sees {size} pixels and leaves {side // stride} cells at shorter side "
+            f"{side}; use photographs of side {max(2 * size, cells * stride)} or fewer stages"
+        )
+
+
+class Head(nn.Module):
+    """l2 norm, then two fully connected layers, each with ReLU: ``(B, D)`` to ``(B, K)``.
+
+    It takes any pooled vector, so that a second branch is a second head.
+    """
+
+    def __init__(self, inputs: int, hidden: int, outputs: int, rescale: bool = True):
+        super().__init__()
+        self.rescale = rescale
+        self.fc1 = nn.Linear(inputs, hidden)
+        self.fc2 = nn.Linear(hidden, outputs)
+        nn.init.kaiming_normal_(self.fc1.weight, nonlinearity="relu")
+        nn.init.zeros_(self.fc1.bias)
+        nn.init.kaiming_normal_(self.fc2.weight, nonlinearity="relu")
+        nn.init.zeros_(self.fc2.bias)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        hidden = F.relu(self.fc1(l2_normalise(pooled, self.rescale)))
+        return F.relu(self.fc2(hidden))
+
+    def start_at(self, target) -> None:
+        """Make ``target`` ``(K,)`` the output for every photograph: the constant predictor.
+
+        The last weights become zero and the last bias the target, so that training starts from
+        the best answer that looks at nothing, and every output is above zero, where ReLU lets
+        the gradient through. A target of zero would be dead from the start and is lifted to
+        0.001.
+        """
+        target = torch.as_tensor(target, dtype=self.fc2.bias.dtype).reshape(-1)
+        if target.shape != self.fc2.bias.shape:
+            raise ValueError(f"{len(target)} values for {len(self.fc2.bias)} outputs")
+        with torch.no_grad():
+            self.fc2.weight.zero_()
+            self.fc2.bias.copy_(target.clamp_min(SMALLEST_BIAS))
+
+
+class APM(nn.Module):
+    """The aesthetic prediction model of figure 2: photographs to raw predictions.
+
+    ``net``: a backbone. ``outputs``: K for a distribution, 1 for a mean score. ``hidden``: the
+    width of the first fully connected layer, which the paper leaves open. ``n``: the grid.
+    ``how``: ``"max"`` or ``"average"`` pooling. ``rescale``: multiply by the square root of the
+    vector's size after the l2 norm.
+
+    ``forward``: float ``(B, 3, H, W)`` to ``(B, outputs)``, never negative, not normalised
+    (section 3.4); ``metrics.normalise`` makes distributions of them. All outputs of a
+    photograph can be zero; that then counts as the uniform distribution.
+
+    ``freeze_norm``: batch norm uses its stored statistics also in training mode. A batch here
+    is small and of one shape, hence of few kinds of photograph, and says little about all of
+    them; the statistics of pre-training come from a million images. It also makes a
+    photograph's score independent of its batch while training, and it is the only right way
+    with weights whose batch norm was folded into the convolutions. Its scale and shift go on
+    learning.
+    """
+
+    def __init__(
+        self,
+        net: Backbone,
+        outputs: int,
+        hidden: int = 256,
+        n: int = 3,
+        how: str = "max",
+        rescale: bool = True,
+        freeze_norm: bool = True,
+    ):
+        super().__init__()
+        self.n, self.how, self.freeze_norm = n, how, freeze_norm
+        self.backbone = net
+        self.head = Head(net.channels * n * n, hidden, outputs, rescale)
+
+    def forward(self, photographs: Tensor) -> Tensor:
+        features = self.backbone(photographs)
+        return self.head(spatial_pyramid_pooling(features, self.n, self.how))
+
+    def init_head(self, target) -> None:
+        """Start from the mean training distribution (or score): see ``Head.start_at``."""
+        self.head.start_at(target)
+
+    def train(self, mode: bool = True) -> "APM":
+        """As in torch, except for batch norm: see ``freeze_norm``."""
+        super().train(mode)
+        if self.freeze_norm:
+            for m in self.backbone.modules():
+                if isinstance(m, nn.BatchNorm2d):
+                    m.eval()
+        return self
+
+
+class Classifier(nn.Module):
+    """Backbone, global average pooling, linear layer: ``(B, 3, H, W)`` to logits ``(B, C)``.
+
+    What the narrow backbones are pre-trained as, in place of ImageNet's networks.
+    """
+
+    def __init__(self, net: Backbone, classes: int):
+        super().__init__()
+        self.backbone = net
+        self.fc = nn.Linear(net.channels, classes)
+
+    def forward(self, photographs: Tensor) -> Tensor:
+        return self.fc(self.backbone(photographs).mean(dim=(2, 3)))
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load a safetensors file (or a run folder's) that must fit ``model`` key by key."""
+    path = weights_file(path)
+    _fit(model, read_weights(path), path)
+
+
+def load_backbone(net: Backbone, path: str | Path) -> None:
+    """Load pre-trained weights into a backbone, and nothing but what belongs there.
+
+    ``path`` may be
+
+    - ``"imagenet"``: torchvision's weights for this network, from its cache or the network;
+      the first that it published (IMAGENET1K_V1), nearest to the paper's;
+    - a run folder, or its ``weights.safetensors``: the backbone of that run;
+    - a torchvision state dict, ``.safetensors`` or ``.pth`` (read without executing anything).
+
+    Layers beyond the cut and a head may be there or missing. Everything of the backbone must be
+    there in the right shape; a count of batches, which nothing uses, may lack. Statistics of 0
+    and 1 mean that batch norm was folded into the weights: right in eval mode, as here.
+    """
+    if str(path) == "imagenet":
+        state, path = _imagenet(net)
+    else:
+        path = weights_file(path)
+        state = read_weights(path)
+    if any(key.startswith("backbone.") for key in state):
+        inside = {
+            k.removeprefix("backbone."): v
+            for k, v in state.items()
+            if k.startswith("backbone.")
+        }
+    else:
+        inside = {k: v for k, v in state.items() if not _beyond(net, k)}
+    _fit(net, inside, path)
+
+
+def _beyond(net: Backbone, key: str) -> bool:
+    """Whether a torchvision key belongs to a layer after the cut, or to the classifier."""
+    first, _, rest = key.partition(".")
+    if first == "features" and hasattr(net, "features"):
+        return int(rest.split(".")[0]) >= len(net.features)
+    last = list(net._modules)[-1]
+    beyond = re.fullmatch(r"layer\d", first) and last.startswith("layer") and first > last
+    return bool(beyond) or first in ("fc", "classifier")
+
+
+def weights_file(path: str | Path) -> Path:
+    """The weights of a run folder, or the file itself."""
+    path = Path(path)
+    if path.is_dir():
+        path = path / "weights.safetensors"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a run folder or a file of weights")
+    return path
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Read a state dict from safetensors or ``.pth``, on the CPU; nothing in it is executed."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"{path}: no readable weights ({reason}); fetch it again") from error
+    if not (isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())):
+        raise InputError(f"{path}: no plain state dict; save model.state_dict() instead")
+    return state
+
+
+def _imagenet(net: Backbone) -> tuple[dict[str, Tensor], Path]:
+    base = net.name.partition(":")[0]
+    if base.endswith("-narrow"):
+        raise InputError(
+            f"{net.name}: no ImageNet weights exist; pre-train it (apm train objects-...)"
+        )
+    weights = models.get_model_weights(base).IMAGENET1K_V1
+    file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[1]
+    try:
+        return weights.get_state_dict(
+            progress=sys.stderr.isatty(), check_hash=True, weights_only=True
+        ), file
+    except (URLError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"{file}: not there and cannot be fetched ({error}); download {weights.url} "
+            "elsewhere and put it there"
+        ) from error
+
+
+def _fit(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    own = module.state_dict()
+    optional = {k for k in own if k.endswith("num_batches_tracked")}
+    problems = {
+        "missing": sorted(own.keys() - state.keys() - optional),
+        "unexpected": sorted(state.keys() - own.keys()),
+        "of another shape": [
+            f"{k} {tuple(state[k].shape)} for {tuple(own[k].shape)}"
+            for k in own
+            if k in state and state[k].shape != own[k].shape
+        ],
+    }
+    found = "; ".join(f"{what}: {_some(keys)}" for what, keys in problems.items() if keys)
+    if found:
+        raise InputError(
+            f"{path}: weights do not fit, {found}; check the network's name and cut"
+        )
+    module.load_state_dict(state, strict=False)
+
+
+def _some(keys: list[str], most: int = 6) -> str:
+    rest = f" and {len(keys) - most} more" if len(keys) > most else ""
+    return ", ".join(keys[:most]) + rest
