@@ -1,0 +1,184 @@
+"""The figures of the book: one style, readable in grey, captions outside the picture.
+
+Every figure returns its :class:`matplotlib.figure.Figure`; in a notebook, let
+:func:`use_style` set the style once and end the drawing line with ``;``.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from cycler import cycler
+from IPython.display import Markdown
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# Six colours whose lightness falls step by step, so that grey paper keeps them apart; all of
+# them stand apart for readers who confuse red and green.
+COLOURS = ("#1b3a57", "#b3470f", "#4c8fc4", "#e0a030", "#7a7a7a", "#a8d5e5")
+# Line styles and markers go with the colours: a curve is never told by its colour alone.
+LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
+MARKERS = ("o", "s", "^", "D", "v", "P")
+WIDTH = 7.2
+"""Width of a figure over the whole text, in inches."""
+
+_RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
+
+
+def use_style() -> None:
+    """Set the book's style for every figure drawn from here on."""
+    plt.rcParams.update(
+        {
+            "figure.figsize": (WIDTH, 3.2),
+            "figure.dpi": 100,
+            "figure.facecolor": "white",
+            "savefig.facecolor": "white",
+            "savefig.dpi": 100,
+            "savefig.bbox": "tight",
+            "figure.constrained_layout.use": True,
+            "font.size": 10,
+            "axes.titlesize": 10,
+            "axes.labelsize": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.axisbelow": True,
+            "axes.prop_cycle": cycler(color=COLOURS, linestyle=LINES),
+            "lines.linewidth": 1.8,
+            "lines.markersize": 5,
+            "legend.frameon": False,
+            "image.cmap": "gray",
+            "image.interpolation": "nearest",
+            "svg.hashsalt": "apmlib",
+        }
+    )
+
+
+def sheet(
+    photographs: Sequence, titles: Sequence[str] | None = None, columns: int = 4
+) -> Figure:
+    """Contact sheet: photographs side by side in reading order, each at its own aspect.
+
+    ``photographs`` are anything that :func:`numpy.asarray` turns into ``(H, W, 3)`` uint8, or
+    ``(H, W)`` for a mask; ``titles``, one line each, stand above them. A row is as high as its
+    photographs are when they share its width at one common height.
+    """
+    pictures = [np.asarray(photograph) for photograph in photographs]
+    titles = [""] * len(pictures) if titles is None else list(titles)
+    if len(titles) != len(pictures):
+        raise ValueError(f"{len(pictures)} photographs but {len(titles)} titles")
+    rows = [range(i, min(i + columns, len(pictures))) for i in range(0, len(pictures), columns)]
+    aspects = [picture.shape[1] / picture.shape[0] for picture in pictures]
+    # One height for all rows, such that the widest row fills the page.
+    height = min(WIDTH / max(sum(aspects[i] for i in row) for row in rows), 3.6)
+    space = 0.26 if any(titles) else 0.06
+    figure = plt.figure(figsize=(WIDTH, len(rows) * (height + space)), layout="none")
+    for r, row in enumerate(rows):
+        left = 0.0
+        bottom = (len(rows) - 1 - r) * (height + space)
+        for i in row:
+            width = aspects[i] * height
+            box = (left / WIDTH, bottom, (width - 0.05) / WIDTH, height)
+            axis = figure.add_axes(
+                (
+                    box[0],
+                    box[1] / figure.get_figheight(),
+                    box[2],
+                    box[3] / figure.get_figheight(),
+                )
+            )
+            # A mask is 0..255 too: without the limits imshow would stretch a flat one.
+            axis.imshow(
+                pictures[i], vmin=0, vmax=255, interpolation="antialiased", aspect="auto"
+            )
+            axis.set_axis_off()
+            axis.set_title(titles[i], fontsize=9, pad=3)
+            left += width
+    return figure
+
+
+def bars(
+    axis: Axes, *distributions: Sequence[float], labels: Sequence[str] = (), mean: bool = True
+) -> Axes:
+    """Draw score distributions over the scores 1 to K as bars, side by side.
+
+    Each distribution is a vector of K shares (or counts: they are l1-normalised here). A
+    triangle above the bars stands at each mean, equation 2 of the paper, unless ``mean`` is
+    false.
+    """
+    shades = ((COLOURS[0], ""), (COLOURS[3], "///"), (COLOURS[5], "..."))
+    if not 1 <= len(distributions) <= len(shades):
+        raise ValueError(f"between 1 and {len(shades)} distributions, not {len(distributions)}")
+    width = 0.84 / len(distributions)
+    for i, shares in enumerate(distributions):
+        shares = np.asarray(shares, dtype=float)
+        shares = shares / shares.sum()
+        scores = np.arange(1, len(shares) + 1)
+        offset = (i - (len(distributions) - 1) / 2) * width
+        colour, hatch = shades[i]
+        axis.bar(
+            scores + offset,
+            shares,
+            width,
+            color=colour,
+            hatch=hatch,
+            edgecolor="white" if i == 0 else "#333333",
+            linewidth=0.4,
+            label=labels[i] if labels else None,
+        )
+        if mean:
+            top = 1.08 * max(np.max(np.divide(d, np.sum(d))) for d in distributions)
+            axis.plot(shares @ scores, top, "v", color=colour, markeredgecolor="#333333")
+    axis.set_xticks(scores)
+    axis.set_xlabel("score")
+    axis.set_ylabel("share of the votes")
+    if labels:
+        axis.legend()
+    return axis
+
+
+def table(frame: pd.DataFrame, name: str, caption: str, digits: int = 3) -> Markdown:
+    """Numbered table of the page: show it as the last line of a cell.
+
+    ``name`` is what ``{numref}`` refers to, floats are rounded to ``digits``, and what is
+    missing is a dash. Columns of numbers are set flush right.
+    """
+
+    def text(value) -> str:
+        if isinstance(value, float | np.floating):
+            return "–" if np.isnan(value) else f"{value:.{digits}f}"
+        return "–" if value is None else str(value).replace("|", "\\|")
+
+    body = frame if frame.index.name is None else frame.reset_index()
+    numeric = [pd.api.types.is_numeric_dtype(kind) for kind in body.dtypes]
+    lines = [
+        "| " + " | ".join(map(str, body.columns)) + " |",
+        "|" + "|".join("--:" if number else ":--" for number in numeric) + "|",
+        *("| " + " | ".join(map(text, row)) + " |" for row in body.itertuples(index=False)),
+    ]
+    return Markdown(
+        f":::{{table}} {caption}\n:name: {name}\n\n" + "\n".join(lines) + "\n\n:::\n"
+    )
+
+
+def seconds(chapter: str) -> str:
+    """How long ``chapter`` took to run where it was last measured, as text for its opening box.
+
+    Read from ``data/results/chapter-seconds.json``, which ``ci/book.py --record`` writes.
+    """
+    path = _RESULTS / "chapter-seconds.json"
+    measured = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    parts = []
+    for profile, record in measured.items():
+        if chapter in record["seconds"]:
+            parts.append(f"{_duration(record['seconds'][chapter])} at {profile}")
+    if not parts:
+        return "not measured yet"
+    cores = {record["cores"] for record in measured.values()}
+    return f"{', '.join(parts)} (measured on {min(cores)} cores)"
+
+
+def _duration(value: float) -> str:
+    return f"{value:.0f} seconds" if value < 90 else f"{value / 60:.1f} minutes"

@@ -1,0 +1,168 @@
+"""Make the book: execute every chapter in order, then build the pages.
+
+    python ci/book.py [--profile smoke|laptop] [--chapters NAME ...]
+
+What is up to date is not done again. The pages are built from executed copies under
+``_build/<profile>/``; the notebooks in ``book/`` stay without outputs.
+"""
+
+import environment
+
+if __name__ == "__main__":
+    environment.enter()
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import chapters
+import pages
+from environment import ROOT
+
+
+def main() -> int:
+    options = _arguments()
+    out = (options.out or ROOT / "_build" / options.profile).resolve()
+    chapters.prepare_environment(ROOT / "data" / "work", out / "ipython")
+    wanted = options.chapters or chapters.names()
+    try:
+        seconds = {name: make(name, options.profile, out) for name in wanted}
+        build(out, wanted, strict=not options.chapters)
+    except chapters.ChapterError as error:
+        print(f"\n{error}", file=sys.stderr)
+        print("\nThe book was not built: see above.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted: call again to go on; what is finished is kept.", file=sys.stderr)
+        return 130
+    if options.record:
+        record(options.profile, seconds)
+    print("\nSeconds per chapter" + " " * 13 + f"at the {options.profile} profile")
+    for name, took in seconds.items():
+        print(f"  {name:28}{took:7.1f}")
+    print(f"  {'all':28}{sum(seconds.values()):7.1f}")
+    print(f"\nThe book: {out / 'html' / 'index.html'}")
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--profile", choices=("smoke", "laptop"), default="laptop")
+    parser.add_argument("--chapters", nargs="+", metavar="NAME", help="only these")
+    parser.add_argument("--out", type=Path, help="folder (default: _build/PROFILE)")
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="keep the seconds as those that the chapters' opening boxes show",
+    )
+    parser.add_argument(
+        "--no-install", action="store_true", help="use the running Python as it is"
+    )
+    return parser.parse_args()
+
+
+def make(name: str, profile: str, out: Path) -> float:
+    """Executed copy of one chapter under ``out``, made unless it is there and up to date.
+
+    Returns the seconds that its execution took, now or when it was made.
+    """
+    source = chapters.BOOK / f"{name}.ipynb"
+    target = out / "executed" / f"{name}.ipynb"
+    note = target.with_suffix(".json")
+    if not source.exists():
+        raise chapters.ChapterError(f"{source.name} is not in book/")
+    key = chapters.key(source, profile)
+    if target.exists() and note.exists():
+        made = json.loads(note.read_text("utf-8"))
+        if made["key"] == key:
+            print(f"{name:28} is up to date", flush=True)
+            return made["seconds"]
+    print(f"{name:28} ...", end=" ", flush=True)
+    note.unlink(missing_ok=True)
+    seconds = chapters.execute(source, target, profile)
+    write(note, json.dumps({"key": key, "seconds": round(seconds, 1)}))
+    print(f"executed in {seconds:.1f} s", flush=True)
+    return seconds
+
+
+def build(out: Path, wanted: list[str], strict: bool = True) -> None:
+    """Build the pages of the executed chapters into ``out/html``.
+
+    A warning is an error, and only a build without one becomes ``out/html``. Of a choice of
+    chapters (``strict`` false) warnings are shown only: links to the others lead nowhere.
+    """
+    stage = out / "book"
+    shutil.rmtree(stage, ignore_errors=True)
+    shutil.copytree(chapters.BOOK, stage, ignore=shutil.ignore_patterns("*.ipynb", ".*"))
+    for name in wanted:
+        shutil.copyfile(out / "executed" / f"{name}.ipynb", stage / f"{name}.ipynb")
+    if not strict:
+        toc = stage / "_toc.yml"
+        lines = toc.read_text("utf-8").splitlines(keepends=True)
+        absent = set(chapters.names()) - set(wanted)
+        toc.write_text("".join(x for x in lines if x.split()[-1] not in absent), "utf-8")
+    html, stamp = out / "html", out / "html.key"
+    key = _key([*stage.rglob("*"), ROOT / "_config.yml", ROOT / "ci" / "constraints.txt"])
+    if strict and stamp.exists() and stamp.read_text("utf-8") == key:
+        print("pages                        are up to date")
+        return
+    stamp.unlink(missing_ok=True)
+    print("building the pages ...", flush=True)
+    site = out / "site"
+    shutil.rmtree(site, ignore_errors=True)
+    # Jupyter Book has no `python -m`, and its script need not be on the path.
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    command += ["build", str(stage), "--path-output", str(site), "--all", "--quiet"]
+    command += ["--config", str(ROOT / "_config.yml"), "--keep-going"] + ["-W"] * strict
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    built = site / "_build" / "html"
+    if done.returncode != 0 or not (built / "index.html").exists():
+        raise chapters.ChapterError(f"{done.stdout}\nThe pages have errors.")
+    found = pages.problems(built)
+    if found and strict:
+        raise chapters.ChapterError("\n".join(found))
+    print(*found, *(line for line in done.stdout.splitlines() if "WARNING" in line), sep="\n")
+    shutil.rmtree(html, ignore_errors=True)
+    os.replace(built, html)
+    shutil.rmtree(site, ignore_errors=True)
+    if strict:
+        write(stamp, key)
+
+
+def record(profile: str, seconds: dict[str, float]) -> None:
+    """Keep measured seconds, with the machine they were measured on, in ``data/results``."""
+    path = ROOT / "data" / "results" / "chapter-seconds.json"
+    measured = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    entry = measured.setdefault(profile, {"seconds": {}})
+    entry |= {
+        "cores": os.cpu_count(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+    }
+    entry["seconds"] |= {name: round(took, 1) for name, took in seconds.items()}
+    write(path, json.dumps(measured, indent=1, sort_keys=True) + "\n")
+
+
+def write(path: Path, text: str) -> None:
+    """Write ``text`` to ``path``, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def _key(files: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in sorted(path for path in files if path.is_file()):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

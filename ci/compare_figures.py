@@ -1,0 +1,58 @@
+"""Plugin of pytest that makes nbval stricter.
+
+nbval leaves pictures out of its comparison; here they take part, as decoded pixels. And every
+notebook starts from an empty work folder of its own, which shows that each chapter stands
+alone.
+"""
+
+import base64
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+from nbval.plugin import IPyNbCell, IPyNbFile
+from PIL import Image
+
+PICTURES = ("image/png", "image/jpeg")
+TOLERANCE = 1
+"""Largest difference of a pixel's value, of 255, that still counts as the same picture.
+
+On one machine, with one number of threads, pictures repeat exactly; the one level is for a
+rounding that falls to the other side.
+"""
+
+
+def alike(first: str, second: str, tolerance: int = TOLERANCE) -> bool:
+    """Whether two pictures, base64-encoded, agree in size and within ``tolerance`` in pixels."""
+    one, two = (
+        np.asarray(Image.open(io.BytesIO(base64.b64decode(text))).convert("RGBA"), dtype=int)
+        for text in (first, second)
+    )
+    return one.shape == two.shape and int(np.abs(one - two).max(initial=0)) <= tolerance
+
+
+def pytest_configure(config) -> None:
+    """Take nbval's cells and files over."""
+    compare, setup = IPyNbCell.compare_outputs, IPyNbFile.setup
+
+    def compare_with_pictures(self, test, ref, skip_compare=None):
+        skipped = skip_compare or self.parent.skip_compare
+        for new, old in zip(test, ref, strict=False):
+            for kind in PICTURES:
+                pair = new.get("data", {}).get(kind), old.get("data", {}).get(kind)
+                if all(pair) and alike(*pair):
+                    new["data"][kind] = old["data"][kind]
+        return compare(self, test, ref, tuple(set(skipped) - set(PICTURES)))
+
+    def setup_alone(self):
+        own = Path(os.environ["APM_HOME"]) / self.path.stem
+        before = os.environ["APM_HOME"]
+        os.environ["APM_HOME"] = str(own)
+        try:
+            setup(self)
+        finally:
+            os.environ["APM_HOME"] = before
+
+    IPyNbCell.compare_outputs = compare_with_pictures
+    IPyNbFile.setup = setup_alone
