@@ -34,6 +34,7 @@ divergence      camera  0..1       strength of a darkroom treatment that divides
                                    voters (0 in most photographs)
 jpeg            camera  78..95     quality of the file (integer)
 hidden          voters  N(0, 1)    what moves the votes and is not in the picture
+discord         voters  N(0, 1)    what spreads the votes and is not in the picture
 =============== ======= ========== ==================================================
 
 The renderer measures four more columns on the finished photograph: ``lightness`` (mean L* /
@@ -75,9 +76,6 @@ SIZES = np.array(
         *([0.32, 0.80], [0.28, 0.80], [0.25, 0.70], [0.22, 0.70], [0.25, 0.75]),
     ]
 )
-# Share of photographs with a blurred background in each category.
-WIDE_OPEN = np.array([0.35, 0.30, 0.35, 0.40, 0.30, 0.55, 0.60, 0.50, 0.55, 0.45])
-
 SCENE, CAMERA, VOTERS = 1, 2, 3
 
 
@@ -93,7 +91,7 @@ def sample(images: int, seed: int = 0) -> pd.DataFrame:
 
 def _scene(images: int, seed: int) -> dict[str, np.ndarray]:
     u = _uniform(images, seed, SCENE, 20)
-    kind = _choose(next(u), np.ones((1, len(CATEGORIES))))
+    kind = np.floor(next(u) * len(CATEGORIES)).astype(np.int64)
     category = np.array(CATEGORIES, dtype=object)[kind]
     aspect = np.array(ASPECTS)[_choose(next(u), ASPECT_SHARES[kind])]
     scene_seed = np.floor(next(u) * 2**31).astype(np.int64)
@@ -176,12 +174,8 @@ def _camera(images: int, seed: int) -> dict[str, np.ndarray]:
         1 + 0.13 * _normal(amount),
     )
     contrast = 1 + 0.10 * _normal(next(u))
-    # The category belongs to the scene's stream; only its share of open apertures is used.
-    kind = _choose(_first(images, seed, SCENE), np.ones((1, len(CATEGORIES))))
     which, amount = next(u), next(u)
-    blur = np.where(
-        which < WIDE_OPEN[kind], _between(amount, 0.45, 1), _between(amount, 0, 0.12)
-    )
+    blur = np.where(which < 0.4, _between(amount, 0.45, 1), _between(amount, 0, 0.12))
     which, amount = next(u), next(u)
     focus_error = np.where(which < 0.18, _between(amount, 0.4, 1), _between(amount, 0, 0.05))
     which, side, amount = next(u), next(u), next(u)
@@ -210,18 +204,14 @@ def _camera(images: int, seed: int) -> dict[str, np.ndarray]:
 
 
 def _voters(images: int, seed: int) -> dict[str, np.ndarray]:
-    return {"hidden": _normal(_first(images, seed, VOTERS))}
+    u = _uniform(images, seed, VOTERS, 2)
+    return {"hidden": _normal(next(u)), "discord": _normal(next(u))}
 
 
 def _uniform(images: int, seed: int, stream: int, columns: int):
     """Iterate over columns (images,) of numbers in (0, 1), filled row by row."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, stream]))
     return iter(np.clip(rng.random((images, columns)), 1e-12, 1 - 1e-12).T)
-
-
-def _first(images: int, seed: int, stream: int) -> np.ndarray:
-    columns = {SCENE: 20, CAMERA: 24, VOTERS: 1}[stream]
-    return next(_uniform(images, seed, stream, columns))
 
 
 def _normal(u: np.ndarray) -> np.ndarray:
