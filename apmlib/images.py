@@ -220,6 +220,8 @@ def _open(path: str | os.PathLike) -> Image.Image:
     problem = ""
     if frames > 1 and image.format != "MPO":
         problem = f"holds {frames} frames, not one photograph; export a single frame"
+    elif image.format in ("EPS", "WMF"):  # Pillow would start another program to draw these
+        problem = f"is a drawing ({image.format}), no photograph; export it as JPEG or PNG"
     elif min(image.size) < SMALLEST:
         problem = (
             f"is {image.width} x {image.height} pixels, too small for a photograph; "

@@ -26,6 +26,7 @@ from apmlib.progress import progress
 SPLITS = ("train", "val", "test")
 LISTS = "aesthetics_image_lists"
 SHARE_TEST = 0.2  # of a ratings.csv that has no split column
+_MOST = 2**53  # votes: a larger number is no count, and no float64 holds it exactly
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def _votes(root: Path) -> tuple[pd.DataFrame, list[str]]:
         official = set(read_list(root / LISTS / "generic_test.jpgl"))
         table["split"] = np.where(table["image"].isin(official), "test", "train")
         tags = _read_tags(root / "tags.txt")
-        table["category"] = table.pop("tag1").map(tags).fillna("").astype(str)
+        table["category"] = [tags.get(number, "") for number in table.pop("tag1")]
     elif "split" not in table:
         chosen = _by_hash(table["image"], "test")[: round(SHARE_TEST * len(table))]
         table["split"] = np.where(table["image"].isin(chosen), "test", "train")
@@ -175,16 +176,18 @@ def _votes(root: Path) -> tuple[pd.DataFrame, list[str]]:
 def _read_ava(path: Path):
     """AVA.txt as columns image, n1..n10, tag1; and a function that gives the line numbers."""
     names = ["index", "image", *(f"n{k}" for k in range(1, 11)), "tag1", "tag2", "challenge"]
+    kinds = dict.fromkeys(names, np.int64)
     try:
-        table = pd.read_csv(
-            path,
-            sep=r"\s+",
-            header=None,
-            names=[*names, "surplus"],
-            dtype={name: np.int64 for name in names},
-            encoding="utf-8-sig",
-            quoting=csv.QUOTE_NONE,
-        )
+        with np.errstate(invalid="ignore"):  # "inf" becomes some huge number, found below
+            table = pd.read_csv(
+                path,
+                sep=r"\s+",
+                header=None,
+                names=[*names, "surplus"],
+                dtype=kinds,
+                encoding="utf-8-sig",
+                quoting=csv.QUOTE_NONE,
+            )
     except pd.errors.EmptyDataError as error:
         raise InputError(f"{path}: is empty; get AVA.txt again") from error
     except (ValueError, OverflowError, OSError) as error:
@@ -194,7 +197,8 @@ def _read_ava(path: Path):
         ) from error
     if table.empty:
         raise InputError(f"{path}: is empty; get AVA.txt again")
-    if table["surplus"].notna().any() or (table.to_numpy()[:, :15].astype(float) < 0).any():
+    numbers = table[names].to_numpy()
+    if table["surplus"].notna().any() or (numbers < 0).any() or (numbers > _MOST).any():
         _find_bad_line(path)
     table["image"] = table["image"].astype(str)
     table = table.drop(columns=["index", "tag2", "challenge", "surplus"])
@@ -212,7 +216,7 @@ def _find_bad_line(path: Path) -> None:
                 "tags, challenge); get the file again if it is cut off, or mend the line"
             )
         for place, field in enumerate(fields):
-            if not re.fullmatch(r"[+]?[0-9]{1,18}", field):
+            if not _is_count(field):
                 what = (
                     f"count of score {place - 1}" if 2 <= place <= 11 else f"field {place + 1}"
                 )
@@ -220,6 +224,13 @@ def _find_bad_line(path: Path) -> None:
                     f"{where}: the {what} is {field[:20]!r}, not a whole number from 0; "
                     "mend the line"
                 )
+
+
+def _is_count(field: str) -> bool:
+    try:
+        return float(field).is_integer() and 0 <= float(field) <= _MOST
+    except ValueError:
+        return False
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -269,7 +280,7 @@ def _read_csv(path: Path):
     found = []
     for column in columns:
         values = pd.to_numeric(texts[column], errors="coerce").astype(float)
-        whole = values.mod(1).eq(0) & values.ge(0) & values.lt(2**53)
+        whole = values.mod(1).eq(0) & values.ge(0) & values.le(_MOST)
         if column == "mean":
             bad, text = ~np.isfinite(values), "not a number"
         else:
@@ -385,11 +396,23 @@ def _by_hash(names: Iterable[str], salt: str) -> list[str]:
 
 
 def _paths(root: Path, names: Iterable[str]) -> list[str]:
-    """The file of each image, "" where there is none: its name, in any case, or its stem."""
+    """The file of each image, "" where there is none.
+
+    An image is a name below images/, in any case, with or without the suffix; where no file
+    stands there, it may be in any folder below, if its name stands in one alone.
+    """
+    found = _files(root)
     files: dict[str, str] = {}
-    for inside, path in _files(root).items():
+    for inside, path in found.items():
         for key in (inside, inside.lower(), os.path.splitext(inside)[0]):
             files.setdefault(key, path)
+    deeper = [inside for inside in found if "/" in inside]
+    times = Counter(os.path.basename(inside) for inside in deeper)
+    for inside in deeper:
+        name = os.path.basename(inside)
+        if times[name] == 1:
+            for key in (name, name.lower(), os.path.splitext(name)[0]):
+                files.setdefault(key, found[inside])
     return [files.get(name) or files.get(name.lower(), "") for name in names]
 
 
