@@ -27,6 +27,7 @@ from environment import ROOT
 
 
 def main() -> int:
+    """Do what the top of this file says, and return the exit status."""
     options = _arguments()
     out = (options.out or ROOT / "_build" / options.profile).resolve()
     chapters.prepare_environment(ROOT / "data" / "work", out / "ipython")

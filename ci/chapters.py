@@ -84,6 +84,7 @@ def execute(source: Path, target: Path, profile: str) -> float:
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_suffix(".part.ipynb")
+    bar = {"desc": source.stem, "leave": False} if sys.stderr.isatty() else False
     started = time.perf_counter()
     try:
         papermill.execute_notebook(
@@ -92,9 +93,7 @@ def execute(source: Path, target: Path, profile: str) -> float:
             parameters={"profile": profile, "seed": 0},
             kernel_name="python3",
             cwd=str(target.parent),
-            progress_bar={"desc": source.stem, "leave": False}
-            if sys.stderr.isatty()
-            else False,
+            progress_bar=bar,
         )
     except PapermillExecutionError as failure:
         raise ChapterError(

@@ -69,8 +69,8 @@ def _install(inside):
         made = subprocess.call([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)])
         if made != 0 or not _python().exists():
             sys.exit(
-                "No environment could be made with {}: on Debian or Ubuntu, install "
-                "python3-venv and call again.".format(sys.executable)
+                f"No environment could be made with {sys.executable}: on Debian or Ubuntu, "
+                "install python3-venv and call again."
             )
     STAMP.unlink(missing_ok=True)
     command = [str(_python()), "-m", "pip", "install", "--disable-pip-version-check"]

@@ -28,6 +28,7 @@ THREADS = "2"
 
 
 def main() -> int:
+    """Do what the top of this file says, and return the exit status."""
     started = time.perf_counter()
     shutil.rmtree(OUT, ignore_errors=True)
     os.environ["OMP_NUM_THREADS"] = THREADS
