@@ -540,7 +540,7 @@ def check(root: str | os.PathLike, *, validation: int | None = None, seed: int =
     table = _examined(root, table)
     unreadable = {row.image: row.problem for row in table[table["problem"] != ""].itertuples()}
     usable = table[table["problem"] == ""]
-    copies = usable.groupby("sha256", sort=False).filter(lambda group: len(group) > 1)
+    copies = usable[usable["sha256"].duplicated(keep=False)]
     groups, shared = [], []
     for _, group in copies.groupby("sha256", sort=False):
         groups.append(tuple(group["image"]))
