@@ -76,7 +76,7 @@ SIZES = np.array(
         *([0.32, 0.80], [0.28, 0.80], [0.25, 0.70], [0.22, 0.70], [0.25, 0.75]),
     ]
 )
-SCENE, CAMERA, VOTERS = 1, 2, 3
+SCENE, CAMERA, VOTERS = 11, 12, 13
 
 
 def sample(images: int, seed: int = 0) -> pd.DataFrame:
