@@ -1,7 +1,7 @@
-"""What training minimises: robust and plain regression of distributions, and two relatives.
+"""What training minimises: robust and plain regression of distributions, and relatives.
 
-Every loss takes predictions and targets of one shape ``(B, K)``, sums over the K bins as the
-paper does (section 3.1) and averages over the batch. The mean-only variants have K = 1.
+Every loss takes predictions and targets of one shape ``(B, K)``. The two of the paper are
+summed over the K bins (section 3.1) and averaged over the batch.
 
 Two scalings are in use. ``scale="paper"`` is equation 1 as printed; there ``p_j`` is a slip
 for ``p_i``. ``scale="caffe"`` is what Caffe's SmoothL1 layer computes when it is told
@@ -53,11 +53,22 @@ def emd(p: Tensor, g: Tensor, r: float = 2) -> Tensor:
     return gap.pow(r).mean(dim=1).clamp_min(tiny).pow(1 / r).mean()
 
 
+def kl(p: Tensor, g: Tensor, eps: float = 1e-4) -> Tensor:
+    """KL(g || p) of l1-normalised distributions, batch mean: ``metrics.kl`` with a gradient.
+
+    ``p``, ``g``: non-negative ``(B, K)``. ``p`` is clipped at ``eps`` and normalised again; a
+    clipped bin passes next to no gradient. The cross entropy of a ReLU output, but for the
+    entropy of ``g``, which nothing can change.
+    """
+    log_p = _normalise(_normalise(p).clamp_min(eps)).log()
+    return F.kl_div(log_p, _normalise(g), reduction="batchmean")
+
+
 def cross_entropy(logits: Tensor, g: Tensor) -> Tensor:
     """Cross entropy ``-sum g log softmax(logits)``, batch mean.
 
     ``logits``: float ``(B, K)``, before any softmax. ``g``: distributions ``(B, K)``, or class
-    indices ``(B,)``. It does not know that the bins are ordered.
+    indices ``(B,)``. It does not know that the bins are ordered. For a last layer without ReLU.
     """
     return F.cross_entropy(logits, g)
 

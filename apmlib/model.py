@@ -22,6 +22,7 @@ import re
 import sys
 from collections import OrderedDict
 from pathlib import Path
+from pickle import UnpicklingError
 from urllib.error import URLError
 
 import torch
@@ -31,12 +32,13 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.resnet import BasicBlock
-from torchvision.models.vgg import make_layers
+from torchvision.models.vgg import cfgs, make_layers
 
 from apmlib.errors import InputError
 from apmlib.spp import l2_normalise, spatial_pyramid_pooling
 
 SMALLEST_BIAS = 1e-3
+VGG_PLANS = {"11": "A", "13": "B", "16": "D", "19": "E"}
 
 
 class Backbone(nn.Sequential):
@@ -68,6 +70,7 @@ def backbone(name: str, width: int = 16, stages: int = 3) -> Backbone:
             "such as resnet18:layer3 or vgg16:pool4, or resnet-narrow or vgg-narrow"
         )
     net = Backbone(OrderedDict(layers))
+    _kaiming(net)
     net.name = name
     net.channels = [m.out_channels for m in _main_path(net) if isinstance(m, nn.Conv2d)][-1]
     net.stride = receptive_field(net)[1]
@@ -86,13 +89,15 @@ def _resnet(name: str, base: str, stage: str) -> dict[str, nn.Module]:
 
 
 def _vgg(name: str, base: str, stage: str) -> dict[str, nn.Module]:
-    features = models.get_model(base).features
+    # Only the convolutions are built: the classifier of a VGG-16 alone has 120 M weights.
+    depth, _, norm = base.removeprefix("vgg").partition("_")
+    features = make_layers(cfgs[VGG_PLANS[depth]], batch_norm=norm == "bn")
     pools = [i for i, m in enumerate(features) if isinstance(m, nn.MaxPool2d)]
     ends = {f"pool{n}": i + 1 for n, i in enumerate(pools, 1)}
     ends |= {f"conv{n}": i for n, i in enumerate(pools, 1)}
     if stage not in ends:
         raise InputError(
-            f"backbone {name!r}: no stage {stage!r}; use conv1..conv5, pool1..pool5"
+            f"backbone {name!r}: no stage {stage!r}; use conv1 to conv5 or pool1 to pool5"
         )
     return {"features": features[: ends[stage]]}
 
@@ -111,9 +116,6 @@ def _resnet_narrow(width: int, stages: int) -> dict[str, nn.Module]:
             nn.Conv2d(c // 2, c, 1, stride=2, bias=False), nn.BatchNorm2d(c)
         )
         layers[f"layer{i}"] = nn.Sequential(BasicBlock(c // 2, c, 2, shortcut))
-    for m in nn.Sequential(*layers.values()).modules():
-        if isinstance(m, nn.Conv2d):
-            nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
     return layers
 
 
@@ -122,14 +124,17 @@ def _vgg_narrow(width: int, stages: int) -> dict[str, nn.Module]:
     # with batch norm, because it is trained from scratch in a minute.
     plan: list[str | int] = []
     for i in range(stages):
-        c = width * 2**i
-        plan += [c] * (1 if i < 2 else 2) + ["M"]
-    features = make_layers([*plan, width * 2**stages], batch_norm=True)
-    for m in features.modules():
+        plan += [width * 2**i] * (1 if i < 2 else 2) + ["M"]
+    return {"features": make_layers([*plan, width * 2**stages], batch_norm=True)}
+
+
+def _kaiming(net: nn.Module) -> None:
+    """Random weights as torchvision's ResNet and VGG draw them."""
+    for m in net.modules():
         if isinstance(m, nn.Conv2d):
             nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
-            nn.init.zeros_(m.bias)
-    return {"features": features}
+            if m.bias is not None:
+                nn.init.zeros_(m.bias)
 
 
 def receptive_field(net: nn.Module) -> tuple[int, int]:
@@ -317,24 +322,18 @@ def load_backbone(net: Backbone, path: str | Path) -> None:
         path = weights_file(path)
         state = read_weights(path)
     if any(key.startswith("backbone.") for key in state):
-        inside = {
-            k.removeprefix("backbone."): v
-            for k, v in state.items()
-            if k.startswith("backbone.")
-        }
-    else:
-        inside = {k: v for k, v in state.items() if not _beyond(net, k)}
-    _fit(net, inside, path)
+        state = {k[9:]: v for k, v in state.items() if k.startswith("backbone.")}
+    _fit(net, {k: v for k, v in state.items() if not _beyond(net, k)}, path)
 
 
 def _beyond(net: Backbone, key: str) -> bool:
     """Whether a torchvision key belongs to a layer after the cut, or to the classifier."""
     first, _, rest = key.partition(".")
-    if first == "features" and hasattr(net, "features"):
-        return int(rest.split(".")[0]) >= len(net.features)
-    last = list(net._modules)[-1]
-    beyond = re.fullmatch(r"layer\d", first) and last.startswith("layer") and first > last
-    return bool(beyond) or first in ("fc", "classifier")
+    index, last = rest.partition(".")[0], list(net._modules)[-1]
+    if first == last == "features":
+        return index.isdigit() and int(index) >= len(net.features)
+    deeper = first.startswith("layer") and last.startswith("layer") and first > last
+    return deeper or first in ("fc", "classifier")
 
 
 def weights_file(path: str | Path) -> Path:
@@ -353,7 +352,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+    except (
+        SafetensorError,
+        UnpicklingError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        OSError,
+    ) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path}: no readable weights ({reason}); fetch it again") from error
     if not (isinstance(state, dict) and all(isinstance(v, Tensor) for v in state.values())):
