@@ -16,9 +16,9 @@ from IPython.display import Markdown
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Six colours whose lightness falls step by step, so that grey paper keeps them apart; all of
-# them stand apart for readers who confuse red and green.
-COLOURS = ("#1b3a57", "#b3470f", "#4c8fc4", "#e0a030", "#7a7a7a", "#a8d5e5")
+# Six colours of six lightnesses, so that grey paper keeps them apart, and none of them red
+# against green.
+COLOURS = ("#14324f", "#a63f0b", "#3f86bf", "#e6a934", "#8f8f8f", "#b5dcea")
 # Line styles and markers go with the colours: a curve is never told by its colour alone.
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")

@@ -1,0 +1,86 @@
+import json
+
+import matplotlib
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from apmlib import figures
+
+matplotlib.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    with matplotlib.rc_context():
+        yield
+    plt.close("all")
+
+
+def test_sheet_shows_each_photograph_at_its_aspect():
+    shapes = [(40, 60), (60, 40), (40, 40), (36, 64), (50, 40)]
+    figure = figures.sheet([np.zeros((*shape, 3), np.uint8) for shape in shapes], columns=3)
+    size = figure.get_size_inches()
+    for axis, (height, width) in zip(figure.axes, shapes, strict=True):
+        box = axis.get_position()
+        shown = box.width * size[0] / (box.height * size[1])
+        assert shown == pytest.approx(width / height, rel=0.06)
+        assert 0 <= box.x0 and box.x1 <= 1 and 0 <= box.y0 and box.y1 <= 1
+    heights = {round(axis.get_position().height, 6) for axis in figure.axes}
+    assert len(heights) == 1
+
+
+def test_sheet_wants_a_title_for_each_or_none():
+    pictures = [np.zeros((4, 6), np.uint8)] * 2
+    assert [axis.get_title() for axis in figures.sheet(pictures, ["a", "b"]).axes] == ["a", "b"]
+    with pytest.raises(ValueError, match="2 photographs but 1 titles"):
+        figures.sheet(pictures, ["a"])
+
+
+def test_bars_are_shares_and_the_mean_is_marked():
+    _, axis = plt.subplots()
+    figures.bars(axis, [2, 0, 6], labels=["votes"])
+    assert [bar.get_height() for bar in axis.patches] == [0.25, 0, 0.75]
+    assert axis.lines[0].get_xdata() == pytest.approx(2.5)
+    _, axis = plt.subplots()
+    figures.bars(axis, [1, 1], [0, 1], mean=False)
+    assert len(axis.patches) == 4 and not axis.lines
+    with pytest.raises(ValueError, match="between 1 and 3"):
+        figures.bars(axis)
+
+
+def test_figures_are_opaque_and_colours_stand_apart_in_grey():
+    figures.use_style()
+    assert plt.rcParams["figure.facecolor"] == plt.rcParams["savefig.facecolor"] == "white"
+    grey = [
+        matplotlib.colors.to_rgb(colour) @ np.array([0.299, 0.587, 0.114])
+        for colour in figures.COLOURS
+    ]
+    assert np.diff(np.sort(grey)).min() > 0.03
+    assert len(set(figures.LINES)) == len(set(figures.MARKERS)) == len(figures.COLOURS)
+
+
+def test_table_is_numbered_markdown():
+    frame = pd.DataFrame({"what": ["a|b", "c"], "n": [3, 4], "rho": [0.12345, np.nan]})
+    assert figures.table(frame, "tab-01-x", "A **caption**.").data == (
+        ":::{table} A **caption**.\n:name: tab-01-x\n\n"
+        "| what | n | rho |\n|:--|--:|--:|\n"
+        "| a\\|b | 3 | 0.123 |\n| c | 4 | – |\n\n:::\n"
+    )
+    named = frame.set_index("what")
+    assert figures.table(named, "x", "y").data.splitlines()[3] == "| what | n | rho |"
+
+
+def test_seconds_are_those_that_were_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(figures, "_RESULTS", tmp_path)
+    assert figures.seconds("01-x") == "not measured yet"
+    measured = {
+        "laptop": {"cores": 2, "seconds": {"01-x": 120.0}},
+        "smoke": {"cores": 2, "seconds": {"01-x": 12.3, "02-y": 1.0}},
+    }
+    (tmp_path / "chapter-seconds.json").write_text(json.dumps(measured), "utf-8")
+    assert figures.seconds("01-x") == (
+        "2.0 minutes at laptop, 12 seconds at smoke (measured on 2 cores)"
+    )
+    assert figures.seconds("02-y") == "1 seconds at smoke (measured on 2 cores)"
