@@ -163,6 +163,8 @@ def clutter(canvas, row, rng, items=ITEMS, depth: float = 0.32, scale: float = 1
             if math.hypot(x - cx, y - cy) > reach + 0.12:
                 break
         kind = items[int(own.integers(len(items)))]
+        if kind == "pole" and abs(x - cx) < 0.8 * reach + 0.06:
+            kind = "cable"
         size = scale * own.uniform(0.09, 0.17) * (0.75 + 0.5 * amount)
         distraction(canvas, own, kind, x, y, size, depth)
 
