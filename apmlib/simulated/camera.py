@@ -20,12 +20,13 @@ import functools
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import uniform_filter1d
+from scipy.ndimage import correlate1d, uniform_filter1d
 
 from apmlib.simulated.canvas import Canvas, F, linear
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], F)
 GREY = 0.18  # middle grey, where contrast turns
+BASE_CONTRAST = 1.12  # of the film, at contrast 1
 SHOULDER = 0.55  # linear light above which highlights are compressed
 KEYS = {  # metered geometric mean of the luminance, unless the scene sets `canvas.key`
     "landscape": 0.20,
@@ -65,33 +66,23 @@ def meter(canvas: Canvas, category: str) -> float:
 
 
 def soften(picture: np.ndarray, radius: float) -> np.ndarray:
-    """A smooth blur of (H, W) or (H, W, 3) whose standard deviation is `radius` pixels."""
+    """A smooth blur of (H, W) or (H, W, C) whose standard deviation is `radius` pixels."""
     if radius < 0.3:
         return picture
     height, width = picture.shape[:2]
-    shrink = 1 if radius < 2.5 else 2 if radius < 5 else 4 if radius < 10 else 8
+    shrink = 1 if radius < 2 else 2 if radius < 4 else 4 if radius < 8 else 8
     small = picture
     if shrink > 1:
         small = _resize(picture, max(4, width // shrink), max(4, height // shrink), Image.BOX)
     sigma = radius / shrink
     for axis in (0, 1):
         if sigma < 0.8:
-            weight = F(sigma * sigma / 2)
-            padded = np.concatenate(
-                [
-                    small.take([0], axis),
-                    small,
-                    small.take([-1], axis),
-                ],
-                axis,
-            )
-            n = small.shape[axis]
-            low, high = padded.take(range(n), axis), padded.take(range(2, n + 2), axis)
-            small = small * (1 - 2 * weight) + (low + high) * weight
+            side = sigma * sigma / 2
+            small = correlate1d(small, [side, 1 - 2 * side, side], axis, mode="nearest")
         else:
-            size = max(2, round(np.sqrt(6 * sigma * sigma + 1)))
+            size = 2 * max(1, round((np.sqrt(6 * sigma * sigma + 1) - 1) / 2)) + 1
             small = uniform_filter1d(small, size, axis, mode="nearest")
-            small = uniform_filter1d(small, size, axis, mode="nearest", origin=-(1 - size % 2))
+            small = uniform_filter1d(small, size, axis, mode="nearest")
     if shrink > 1:
         small = _resize(small, width, height, Image.BILINEAR)
     return small
@@ -122,64 +113,60 @@ def lens(canvas: Canvas, rgb: np.ndarray, blur: float, focus_error: float) -> np
     focus = float((canvas.depth * weight).sum()) / total if total > 0 else 0.4
     shorter = 1.0 / canvas.px
     missed = 0.020 * focus_error * shorter
-    widest = 0.045 * blur * shorter
-    if widest > 0.4:
-        radius = F(widest) * np.minimum(np.abs(canvas.depth - F(focus)) * F(1.6), 1)
+    opened = max(0.0, blur - 0.12) / 0.88  # a small aperture keeps all of a scene sharp
+    if opened > 0:
+        widest = F(0.045 * opened * shorter)
+        radius = widest * np.minimum(np.abs(canvas.depth - F(focus)) * F(1.6), 1)
         if total > 0:
             radius *= 1 - weight
-        sharp = np.clip(1 - radius, 0, 1)
         # What is in focus must not bleed into the blurred background.
-        away = 1 - sharp * F(0.999)
-        carried = np.concatenate([rgb * away[..., None], away[..., None]], axis=-1)
-        steps = [0.0] + [s for s in (widest / 4, widest / 2, widest) if s > 0.4]
-        pictures = [rgb]
-        for step in steps[1:]:
-            soft = soften(carried, step)
-            pictures.append(soft[..., :3] / (soft[..., 3:] + F(1e-6)))
-        out = rgb.copy()
-        for i in range(1, len(steps)):
-            share = np.clip((radius - F(steps[i - 1])) / F(steps[i] - steps[i - 1]), 0, 1)
-            out += share[..., None] * (pictures[i] - pictures[i - 1])
+        away = np.clip(radius, F(0.001), 1)[..., None]
+        carried = np.concatenate([rgb * away, away], axis=-1)
+        steps = [0.0, *(s for s in (widest / 3, widest) if s > 0.3)]
+        before, out = rgb, rgb.copy()
+        for low, high in zip(steps[:-1], steps[1:], strict=True):
+            soft = soften(carried, high)
+            soft = soft[..., :3] / (soft[..., 3:] + F(1e-6))
+            share = np.clip((radius - F(low)) * F(1 / (high - low)), 0, 1)
+            out += share[..., None] * (soft - before)
+            before = soft
         rgb = out
     return soften(rgb, missed)
 
 
-def bloom(rgb: np.ndarray, shorter: float) -> np.ndarray:
+def bloom(rgb: np.ndarray) -> np.ndarray:
     """Light that spills around what is brighter than white, as in a real lens."""
-    bright = np.maximum(rgb - F(0.9), 0)
+    bright = np.clip(rgb - F(0.9), 0, 8)
     if not bright.any():
         return rgb
-    np.minimum(bright, 8, out=bright)
-    return (
-        rgb
-        + F(0.10) * soften(bright, 0.012 * shorter)
-        + F(0.12) * soften(bright, 0.05 * shorter)
-    )
+    height, width = rgb.shape[:2]
+    scale = 48 / min(height, width)
+    small = _resize(bright, round(width * scale), round(height * scale), Image.BOX)
+    small = F(0.10) * soften(small, 0.6) + F(0.12) * soften(small, 2.4)
+    return rgb + _resize(small, width, height, Image.BILINEAR)
 
 
 def turn(picture: np.ndarray, tilt: float, width: int, height: int) -> np.ndarray:
-    """The frame cut from a larger (H, W) or (H, W, 3), turned clockwise by tilt degrees."""
+    """The frame cut from a larger (H, W, C), turned clockwise by tilt degrees, bilinear."""
     rows, columns = picture.shape[:2]
     if not tilt:
         top, left = (rows - height) // 2, (columns - width) // 2
         return picture[top : top + height, left : left + width]
-    # PIL maps output pixels to input pixels.
     angle = np.deg2rad(tilt)
-    c, s = np.cos(angle), np.sin(angle)
-    where = (
-        *(c, s, columns / 2 - c * width / 2 - s * height / 2),
-        *(-s, c, rows / 2 + s * width / 2 - c * height / 2),
-    )
-    planes = picture[..., None] if picture.ndim == 2 else picture
-    planes = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(planes[..., i])).transform(
-                (width, height), Image.AFFINE, where, Image.BICUBIC
-            )
-        )
-        for i in range(planes.shape[-1])
-    ]
-    return planes[0] if picture.ndim == 2 else np.stack(planes, axis=-1)
+    c, s = F(np.cos(angle)), F(np.sin(angle))
+    x = np.arange(width, dtype=F)[None, :] - F((width - 1) / 2)
+    y = np.arange(height, dtype=F)[:, None] - F((height - 1) / 2)
+    u = np.clip(c * x + s * y + F((columns - 1) / 2), 0, columns - F(1.001))
+    v = np.clip(c * y - s * x + F((rows - 1) / 2), 0, rows - F(1.001))
+    u0, v0 = u.astype(np.int32), v.astype(np.int32)
+    a, b = (u - u0)[..., None], (v - v0)[..., None]
+    flat, index = picture.reshape(rows * columns, -1), v0 * columns + u0
+    top = flat.take(index, axis=0)
+    top += a * (flat.take(index + 1, axis=0) - top)
+    low = flat.take(index + columns, axis=0)
+    low += a * (flat.take(index + columns + 1, axis=0) - low)
+    top += b * (low - top)
+    return top
 
 
 @functools.cache
@@ -292,18 +279,13 @@ def expose(canvas: Canvas, row: dict) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         rgb (height, width, 3) uint8 and mask (height, width) uint8, 0 or 255.
     """
-    width, height, shorter = canvas.width, canvas.height, 1.0 / canvas.px
+    width, height = canvas.width, canvas.height
     seed, tilt = int(row["scene_seed"]), float(row["tilt"])
     rgb = canvas.rgb * F(meter(canvas, row["category"]))
     rgb = lens(canvas, rgb, float(row["blur"]), float(row["focus_error"]))
-    rgb = bloom(rgb, shorter)
-    mask = turn(canvas.mask, tilt, width, height)
-    if tilt:
-        packed = turn(rgb / (1 + rgb), tilt, width, height)  # no ringing at highlights
-        packed = np.clip(packed, 0, F(0.97))
-        rgb = packed / (1 - packed)
-    else:
-        rgb = turn(rgb, 0, width, height)
+    rgb = bloom(rgb)
+    turned = turn(np.concatenate([rgb, canvas.mask[..., None]], axis=-1), tilt, width, height)
+    rgb, mask = turned[..., :3], turned[..., 3]
 
     vignette = float(row["vignette"])
     if vignette > 0.01:
@@ -313,18 +295,16 @@ def expose(canvas: Canvas, row: dict) -> tuple[np.ndarray, np.ndarray]:
         rgb = rgb * (1 - F(0.42 * vignette) * np.minimum(x * x + y * y, 2))[..., None]
     noise = float(row["noise"])
     if noise > 0.01:
-        level = (np.sqrt(rgb @ LUMA + F(0.002)) * F(0.16 * noise))[..., None]
-        rgb = rgb + level * _grain(height, width, seed, 1)[..., None]
+        level = F(0.15 * noise) * np.sqrt(rgb @ LUMA + F(0.001)) * np.sqrt(rgb.mean() + F(0.01))
+        grey = _grain(height, width, seed, 1)
         for channel in range(3):
-            rgb[..., channel] += (
-                F(0.7) * level[..., 0] * _grain(height, width, seed, 2 + channel)
-            )
+            tint = F(0.6) * _grain(height, width, seed, 2 + channel)
+            rgb[..., channel] += level * (grey + tint)
         np.maximum(rgb, 0, out=rgb)
 
-    contrast = float(row["contrast"])
-    if contrast != 1:
-        tone = (np.maximum(rgb @ LUMA, F(1e-5)) * F(1 / GREY)) ** F(contrast - 1)
-        rgb = rgb * tone[..., None]
+    slope = BASE_CONTRAST * float(row["contrast"]) - 1
+    tone = (np.maximum(rgb @ LUMA, F(1e-5)) * F(1 / GREY)) ** F(slope)
+    rgb = rgb * tone[..., None]
     rgb = rgb * (F(2.0 ** float(row["exposure"])) * balance(float(row["white_balance"])))
     rgb = saturate(rgb, float(row["saturation"]))
     display = treat(encode(rgb), float(row["divergence"]), seed)

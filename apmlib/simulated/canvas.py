@@ -127,24 +127,32 @@ class Canvas:
         """Colours along t: stops are (position, linear (3,)), positions rising."""
         return gradient(t, stops)
 
-    def stencil(self) -> Stencil:
-        """A finely sampled drawing board for polygons, lines and ellipses: see Stencil."""
-        return Stencil(self)
+    def stencil(self, at=EVERYWHERE) -> Stencil:
+        """A finely sampled drawing board for polygons, lines and ellipses: see Stencil.
+
+        at: slices from `window`; what is small is quicker on a small board.
+        """
+        return Stencil(self, at)
 
 
 class Stencil:
     """Many outlines drawn at once with PIL, some samples a pixel, then read as coverage.
 
-    Points are in scene units. Draw with `value` 0 to cut out again.
+    Points are in scene units. Draw with `value` 0 to cut out again. The board covers the
+    window `at` of the canvas.
     """
 
-    def __init__(self, canvas: Canvas):
-        rows, columns = canvas.x.shape
-        self.fine = int(np.clip(1600 // max(rows, columns), 2, 4))
+    def __init__(self, canvas: Canvas, at=EVERYWHERE):
+        xs, ys = canvas.xs[at[1]], canvas.ys[at[0]]
+        rows, columns = len(ys), len(xs)
+        self.shape = (rows, columns)
+        if not rows or not columns:  # out of the picture: draw on a spare board
+            xs, ys, rows, columns = canvas.xs[-1:] + 9, canvas.ys[-1:] + 9, 1, 1
+        self.fine = int(np.clip(1600 // max(canvas.x.shape), 2, 4))
         self.board = Image.new("L", (columns * self.fine, rows * self.fine), 0)
         self.draw = ImageDraw.Draw(self.board)
-        self.left = float(canvas.xs[0]) - 0.5 * canvas.px
-        self.top = float(canvas.ys[0]) - 0.5 * canvas.px
+        self.left = float(xs[0]) - 0.5 * canvas.px
+        self.top = float(ys[0]) - 0.5 * canvas.px
         self.zoom = self.fine / canvas.px
 
     def points(self, points) -> list[tuple[float, float]]:
@@ -179,7 +187,9 @@ class Stencil:
         self.draw.ellipse((x0, y0, x1, y1), fill=int(255 * value))
 
     def coverage(self) -> np.ndarray:
-        """(H, W) float32 in 0 .. 1 on the canvas's pixels."""
+        """(H, W) float32 in 0 .. 1 on the pixels of the canvas, or of the window."""
+        if not all(self.shape):
+            return np.zeros(self.shape, F)
         return np.asarray(self.board.reduce(self.fine), F) / F(255)
 
 
