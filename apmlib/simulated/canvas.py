@@ -91,7 +91,12 @@ class Canvas:
             return
         coverage = np.asarray(coverage, F)
         colour = np.asarray(colour, F)
-        light += (colour - light) * coverage[..., None]
+        if coverage.ndim == 0 and coverage == 1:
+            light[:] = colour
+        else:
+            change = colour - light
+            change *= coverage[..., None]
+            light += change
         if subject:
             np.maximum(mask, coverage, out=mask)
         else:
@@ -157,14 +162,8 @@ class Stencil:
 
     def points(self, points) -> list[tuple[float, float]]:
         """Board coordinates of an (n, 2) list of scene coordinates."""
-        points = np.asarray(points, np.float64)
-        return list(
-            zip(
-                ((points[:, 0] - self.left) * self.zoom - 0.5).tolist(),
-                ((points[:, 1] - self.top) * self.zoom - 0.5).tolist(),
-                strict=True,
-            )
-        )
+        left, top, zoom = self.left, self.top, self.zoom
+        return [((x - left) * zoom - 0.5, (y - top) * zoom - 0.5) for x, y in points]
 
     def polygon(self, points, value: float = 1.0) -> None:
         """A filled polygon, (n, 2)."""
@@ -352,8 +351,10 @@ def oklch(lightness: float, chroma: float, hue: float) -> np.ndarray:
 
 def mix(a, b, t) -> np.ndarray:
     """From a (t = 0) to b (t = 1); t scalar or (h, w), the colours (3,) or (h, w, 3)."""
-    t = np.asarray(t, F)[..., None]
-    return np.asarray(a, F) * (1 - t) + np.asarray(b, F) * t
+    a = np.asarray(a, F)
+    change = (np.asarray(b, F) - a) * np.asarray(t, F)[..., None]
+    change += a
+    return change
 
 
 def smoothstep(low: float, high: float, value) -> np.ndarray:

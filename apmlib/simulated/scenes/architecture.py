@@ -7,7 +7,16 @@ import numpy as np
 from apmlib.simulated.canvas import Canvas, F, linear, mix, noise, oklch, smoothstep
 from apmlib.simulated.scenes import outdoors as out
 
-STONES = ("#d8c6a4", "#cbb9a0", "#b4603f", "#e6dccb", "#9c8f80", "#c98f5a", "#d9a79a", "#8f9aa6")
+STONES = (
+    "#d8c6a4",
+    "#cbb9a0",
+    "#b4603f",
+    "#e6dccb",
+    "#9c8f80",
+    "#c98f5a",
+    "#d9a79a",
+    "#8f9aa6",
+)
 
 
 def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
@@ -18,7 +27,11 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
     size = float(row["subject_size"])
     ground = min(y + size / 2, 0.92 * canvas.half_height)
     hour = out.hour(
-        canvas, row, rng, ["noon", "noon", "golden", "golden", "sunset", "dusk", "teal", "storm"], ground - 0.05
+        canvas,
+        row,
+        rng,
+        ["noon", "noon", "golden", "golden", "sunset", "dusk", "teal", "storm"],
+        ground - 0.05,
     )
     palette = out.Palette(rng, row["harmony"])
     stone = palette(linear(STONES[int(rng.integers(len(STONES)))]), "build")
@@ -43,7 +56,9 @@ def _square(canvas, hour, palette, ground, rng, stone):
         line = horizon - (0.02 + 0.07 * roofs[steps % 400]) * (1.1 - 0.4 * layer)
         at = canvas.window(canvas.left, horizon - 0.12, canvas.right, horizon + 0.03)
         cover = canvas.edge(line[None, at[1]].astype(F) - canvas.y[at])
-        tone = mix(stone * (hour.shade * F(0.6) + hour.sun * F(0.2)), hour.horizon, 0.6 - 0.25 * layer)
+        tone = mix(
+            stone * (hour.shade * F(0.6) + hour.sun * F(0.2)), hour.horizon, 0.6 - 0.25 * layer
+        )
         canvas.paint(palette(tone, "far"), cover, depth=0.85, at=at)
     at = canvas.window(canvas.left, horizon, canvas.right, canvas.bottom)
     X, Y = canvas.x[at], canvas.y[at]
@@ -58,8 +73,13 @@ def _square(canvas, hour, palette, ground, rng, stone):
     else:
         tiles = (np.floor(u * F(1.3)) + np.floor(z * F(1.3))) % 2
         joint = F(0.8) + F(0.2) * tiles
-        colour = palette(linear("#a99c8c"), "ground") * (joint * (F(0.8) + F(0.3) * grain))[..., None]
-    shade = smoothstep(0.45, 0.6, noise(u * F(0.4), z * F(0.6), 2.5, seeds[3], "soft", smooth=True))
+        colour = (
+            palette(linear("#a99c8c"), "ground")
+            * (joint * (F(0.8) + F(0.3) * grain))[..., None]
+        )
+    shade = smoothstep(
+        0.45, 0.6, noise(u * F(0.4), z * F(0.6), 2.5, seeds[3], "soft", smooth=True)
+    )
     light = dim * F(0.9) + (lit - dim) * (F(0.35) + F(0.55) * shade)[..., None]
     canvas.paint(colour * light, 1.0, depth=np.clip(out.distance(z), 0.05, 0.9), at=at)
     return form[2]
@@ -81,12 +101,32 @@ def _panes(hour, rng, shape_like, base):
     return hour.middle * F(0.22) + base
 
 
-def _wall(canvas, at, X, Y, width, height, floors, bays, stone, hour, rng, arched, lit_share, depth, subject):
+def _wall(
+    canvas,
+    at,
+    X,
+    Y,
+    width,
+    height,
+    floors,
+    bays,
+    stone,
+    hour,
+    rng,
+    arched,
+    lit_share,
+    depth,
+    subject,
+):
     """A wall with rows of framed windows; X, Y from its lower left corner, Y up negative."""
     lit, dim = _lights(hour)
     light = dim + (lit - dim) * F(lit_share)
     relief = noise(X, Y, 0.12, int(rng.integers(1 << 30)), "grain")
-    cover = canvas.edge(np.maximum(np.abs(X - F(width / 2)) - F(width / 2), np.abs(Y + F(height / 2)) - F(height / 2)))
+    cover = canvas.edge(
+        np.maximum(
+            np.abs(X - F(width / 2)) - F(width / 2), np.abs(Y + F(height / 2)) - F(height / 2)
+        )
+    )
     tone = stone * light * (F(0.88) + F(0.2) * relief)[..., None]
     canvas.paint(tone, cover, depth=depth, subject=subject, at=at)
     cell_w, cell_h = width / bays, height / floors
@@ -102,17 +142,31 @@ def _wall(canvas, at, X, Y, width, height, floors, bays, stone, hour, rng, arche
     table = rng.random((32, 32)).astype(F)
     chance = table[j.astype(np.int32) & 31, i.astype(np.int32) & 31]
     if hour.name in ("dusk", "sunset"):
-        glass = np.where((chance > 0.45)[..., None], np.array([1.3, 0.75, 0.28], F) * F(0.75), hour.middle * F(0.15))
+        glass = np.where(
+            (chance > 0.45)[..., None],
+            np.array([1.3, 0.75, 0.28], F) * F(0.75),
+            hour.middle * F(0.15),
+        )
     else:
         glass = hour.middle * (F(0.10) + F(0.30) * chance)[..., None]
     bars = (np.abs(fx) < 0.07 * w) | (np.abs(fy + F(0.5 * h)) < 0.03 * h)
     glass = np.where(bars[..., None], stone * light * F(0.7), glass)
-    depth_shade = np.clip(F(0.55) + F(0.5) * side * -fx / F(w) + F(0.3) * (-fy / F(h)), 0.3, 1.15)
-    canvas.paint(glass * depth_shade[..., None], canvas.edge(hole) * inside, subject=subject, at=at)
+    depth_shade = np.clip(
+        F(0.55) + F(0.5) * side * -fx / F(w) + F(0.3) * (-fy / F(h)), 0.3, 1.15
+    )
+    canvas.paint(
+        glass * depth_shade[..., None], canvas.edge(hole) * inside, subject=subject, at=at
+    )
     ledge = np.abs(-Y - np.round(-Y / F(cell_h)) * F(cell_h)) - F(0.025 * cell_h)
-    canvas.paint(stone * light * F(1.2), canvas.edge(ledge) * cover * F(0.8), subject=subject, at=at)
-    below = np.abs(-Y - np.round(-Y / F(cell_h)) * F(cell_h) + F(0.06 * cell_h)) - F(0.025 * cell_h)
-    canvas.paint(stone * light * F(0.5), canvas.edge(below) * cover * F(0.6), subject=subject, at=at)
+    canvas.paint(
+        stone * light * F(1.2), canvas.edge(ledge) * cover * F(0.8), subject=subject, at=at
+    )
+    below = np.abs(-Y - np.round(-Y / F(cell_h)) * F(cell_h) + F(0.06 * cell_h)) - F(
+        0.025 * cell_h
+    )
+    canvas.paint(
+        stone * light * F(0.5), canvas.edge(below) * cover * F(0.6), subject=subject, at=at
+    )
 
 
 def _tower(canvas, row, rng, hour, palette, stone, x, y, size, ground):
@@ -122,25 +176,84 @@ def _tower(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     side = 1 if hour.sun_x > x else -1
     foot, top = y + size / 2, y - size / 2
     w, body = size * 0.13, size * (0.66 if pick < 0.7 else 0.82)
-    roof = palette(linear(["#7d3325", "#3f6f66", "#4a4d55", "#a85a2a"][int(rng.integers(4))]), "accent")
+    roof = palette(
+        linear(["#7d3325", "#3f6f66", "#4a4d55", "#a85a2a"][int(rng.integers(4))]), "accent"
+    )
     # The nave.
     n = -side * size * (0.45 + 0.2 * rng.random())
     a, b = sorted((x, x + n))
     high = size * 0.30
     at = canvas.window(a, foot - high, b, foot)
-    _wall(canvas, at, canvas.x[at] - F(a), canvas.y[at] - F(foot), b - a, high, 1, 4, stone, hour, rng, True, 0.35, 0.45, True)
+    _wall(
+        canvas,
+        at,
+        canvas.x[at] - F(a),
+        canvas.y[at] - F(foot),
+        b - a,
+        high,
+        1,
+        4,
+        stone,
+        hour,
+        rng,
+        True,
+        0.35,
+        0.45,
+        True,
+    )
     board = canvas.stencil()
-    board.polygon([(a - 0.02 * size, foot - high), (b + 0.02 * size, foot - high), (b - 0.02 * size, foot - high * 1.55), (a + 0.02 * size, foot - high * 1.55)])
-    canvas.paint(roof * (dim * F(0.5) + lit * F(0.4)), board.coverage(), depth=0.45, subject=True)
+    board.polygon(
+        [
+            (a - 0.02 * size, foot - high),
+            (b + 0.02 * size, foot - high),
+            (b - 0.02 * size, foot - high * 1.55),
+            (a + 0.02 * size, foot - high * 1.55),
+        ]
+    )
+    canvas.paint(
+        roof * (dim * F(0.5) + lit * F(0.4)), board.coverage(), depth=0.45, subject=True
+    )
     # The tower: a lit and a shaded face.
     split = x + side * w * 0.05
     at = canvas.window(x - w, foot - body, x + w, foot)
-    _wall(canvas, at, canvas.x[at] - F(x - w), canvas.y[at] - F(foot), 2 * w, body, 5, 2, stone, hour, rng, True, 0.85, 0.42, True)
-    dark = canvas.edge((split - canvas.x[at]) * F(side) * -1) * canvas.edge(np.abs(canvas.x[at] - F(x)) - F(w)) * (canvas.y[at] <= foot)
-    canvas.rgb[at] *= (1 - F(0.55 * (0.4 + 0.6 * hour.light)) * (1 - dark) * canvas.edge(np.abs(canvas.x[at] - F(x)) - F(w)))[..., None]
+    _wall(
+        canvas,
+        at,
+        canvas.x[at] - F(x - w),
+        canvas.y[at] - F(foot),
+        2 * w,
+        body,
+        5,
+        2,
+        stone,
+        hour,
+        rng,
+        True,
+        0.85,
+        0.42,
+        True,
+    )
+    dark = (
+        canvas.edge((split - canvas.x[at]) * F(side) * -1)
+        * canvas.edge(np.abs(canvas.x[at] - F(x)) - F(w))
+        * (canvas.y[at] <= foot)
+    )
+    canvas.rgb[at] *= (
+        1
+        - F(0.55 * (0.4 + 0.6 * hour.light))
+        * (1 - dark)
+        * canvas.edge(np.abs(canvas.x[at] - F(x)) - F(w))
+    )[..., None]
     lit_roof, dark_roof, trim = canvas.stencil(), canvas.stencil(), canvas.stencil()
     ty = foot - body
-    trim.polygon([(x - 1.15 * w, ty), (x + 1.15 * w, ty), (x + 1.15 * w, ty - 0.018 * size), (x - 1.15 * w, ty - 0.018 * size)])
+    trim.polygon(
+        [
+            (x - 1.15 * w, ty),
+            (x + 1.15 * w, ty),
+            (x + 1.15 * w, ty - 0.018 * size),
+            (x - 1.15 * w, ty - 0.018 * size),
+        ]
+    )
     if pick < 0.7:
         dark_roof.polygon([(x - 1.12 * w, ty), (x + 1.12 * w, ty), (x, top)])
         lit_roof.polygon([(split, ty), (x + side * 1.12 * w, ty), (x, top)])
@@ -148,7 +261,13 @@ def _tower(canvas, row, rng, hour, palette, stone, x, y, size, ground):
         t = np.linspace(0, np.pi, 24)
         rise = ty - top
         dark_roof.polygon([(x - w * np.cos(s), ty - 0.75 * rise * np.sin(s) ** 0.8) for s in t])
-        lit_roof.polygon([(split, ty)] + [(x + side * w * np.cos(s), ty - 0.75 * rise * np.sin(s) ** 0.8) for s in np.linspace(0, np.pi / 2, 14)])
+        lit_roof.polygon(
+            [(split, ty)]
+            + [
+                (x + side * w * np.cos(s), ty - 0.75 * rise * np.sin(s) ** 0.8)
+                for s in np.linspace(0, np.pi / 2, 14)
+            ]
+        )
         dark_roof.line([(x, ty - 0.7 * rise), (x, top)], 0.012 * size)
     canvas.paint(roof * dim, dark_roof.coverage(), depth=0.42, subject=True)
     canvas.paint(roof * lit, lit_roof.coverage(), depth=0.42, subject=True)
@@ -156,10 +275,24 @@ def _tower(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     r = 0.55 * w
     at = canvas.window(x - 2 * r, ty, x + 2 * r, ty + 4 * r)
     face = np.hypot(canvas.x[at] - F(x), canvas.y[at] - F(ty + 0.11 * size)) - F(r)
-    canvas.paint(linear("#f5efdc") * (lit * F(0.7) + dim * F(0.3)), canvas.edge(face), subject=True, at=at)
-    canvas.paint(linear("#c49a3a") * lit, canvas.edge(np.abs(face) - F(0.1 * r)), subject=True, at=at)
+    canvas.paint(
+        linear("#f5efdc") * (lit * F(0.7) + dim * F(0.3)),
+        canvas.edge(face),
+        subject=True,
+        at=at,
+    )
+    canvas.paint(
+        linear("#c49a3a") * lit, canvas.edge(np.abs(face) - F(0.1 * r)), subject=True, at=at
+    )
     hands = canvas.stencil()
-    hands.line([(x, ty + 0.11 * size - 0.75 * r), (x, ty + 0.11 * size), (x + 0.5 * r, ty + 0.11 * size + 0.2 * r)], 0.12 * r)
+    hands.line(
+        [
+            (x, ty + 0.11 * size - 0.75 * r),
+            (x, ty + 0.11 * size),
+            (x + 0.5 * r, ty + 0.11 * size + 0.2 * r),
+        ],
+        0.12 * r,
+    )
     canvas.paint(linear("#20222a"), hands.coverage(), subject=True)
 
 
@@ -180,7 +313,10 @@ def _temple(canvas, row, rng, hour, palette, stone, x, y, size, ground):
         canvas.paint(tone, canvas.edge(distance), depth=0.45, subject=True, at=at)
 
     def box(x0, x1, y0, y1):
-        return np.maximum(np.abs(X - F((x0 + x1) / 2)) - F((x1 - x0) / 2), np.abs(Y - F((y0 + y1) / 2)) - F(abs(y1 - y0) / 2))
+        return np.maximum(
+            np.abs(X - F((x0 + x1) / 2)) - F((x1 - x0) / 2),
+            np.abs(Y - F((y0 + y1) / 2)) - F(abs(y1 - y0) / 2),
+        )
 
     across = np.clip(F(0.55) + F(0.45) * side * X / F(half), 0.05, 1)[..., None]
     face = dim + (lit - dim) * (F(0.45) + F(0.55) * across)
@@ -193,18 +329,39 @@ def _temple(canvas, row, rng, hour, palette, stone, x, y, size, ground):
         around = dim + (lit - dim) * turned
         ribs = (F(0.82) + F(0.25) * np.cos(np.arcsin(np.clip(X / F(r), -1, 1)) * 14))[..., None]
         put(stone * around * ribs, drum)
-        skin = palette(linear(["#6fa08f", "#c9a54a", "#7f8790", "#b9b2a4"][int(rng.integers(4))]), "accent")
+        skin = palette(
+            linear(["#6fa08f", "#c9a54a", "#7f8790", "#b9b2a4"][int(rng.integers(4))]), "accent"
+        )
         shell = np.maximum(np.hypot(X, (Y - F(cy)) * F(0.82)) - F(r), Y - F(cy))
         up = np.clip((F(cy) - Y) / F(r), 0, 1.3)
         vault = dim + (lit - dim) * np.clip(turned * F(0.75) + F(0.4) * up[..., None], 0, 1.2)
-        put(skin * vault * (F(0.92) + F(0.10) * np.cos(X * F(40 / r) / (1.2 - 0.5 * up)))[..., None], shell)
+        put(
+            skin
+            * vault
+            * (F(0.92) + F(0.10) * np.cos(X * F(40 / r) / (1.2 - 0.5 * up)))[..., None],
+            shell,
+        )
         lantern_y = cy - r / 0.82
-        put(stone * around, box(-0.16 * r, 0.16 * r, lantern_y - 0.20 * r, lantern_y + 0.05 * r))
-        put(skin * lit, np.maximum(np.abs(X) - (Y - F(lantern_y - 0.5 * r)) * F(0.5), np.maximum(Y - F(lantern_y - 0.18 * r), F(lantern_y - 0.55 * r) - Y)))
+        put(
+            stone * around, box(-0.16 * r, 0.16 * r, lantern_y - 0.20 * r, lantern_y + 0.05 * r)
+        )
+        put(
+            skin * lit,
+            np.maximum(
+                np.abs(X) - (Y - F(lantern_y - 0.5 * r)) * F(0.5),
+                np.maximum(Y - F(lantern_y - 0.18 * r), F(lantern_y - 0.55 * r) - Y),
+            ),
+        )
         for s in (-1, 1):
             tx = s * half * 0.98
             put(stone * face * F(0.95), box(tx - 0.09 * size, tx + 0.09 * size, -u * 1.5, 0))
-            put(skin * face, np.maximum(np.abs(X - F(tx)) - (Y - F(-u * 2.0)) * F(0.25), np.maximum(Y - F(-u * 1.48), F(-u * 2.0) - Y)))
+            put(
+                skin * face,
+                np.maximum(
+                    np.abs(X - F(tx)) - (Y - F(-u * 2.0)) * F(0.25),
+                    np.maximum(Y - F(-u * 1.48), F(-u * 2.0) - Y),
+                ),
+            )
     put(stone * F(0.16) * (dim + F(0.15) * lit), box(-half, half, -u, 0))
     cell = 2 * half * 0.96 / columns
     k = np.floor((X + F(half * 0.96)) / F(cell))
@@ -219,19 +376,29 @@ def _temple(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     caps = np.maximum(np.maximum(caps, np.abs(fx) - F(cell * 0.36)), np.abs(X) - F(half * 0.98))
     put(stone * face * F(1.05), caps)
     door = _opening(X, Y, cell * 0.24, u * 0.6, True)
-    put(np.array([1.3, 0.8, 0.35], F) * F(0.5 if hour.name in ("dusk", "sunset") else 0.05), np.maximum(door, F(cell * 0.02) - np.abs(X)))
+    put(
+        np.array([1.3, 0.8, 0.35], F) * F(0.5 if hour.name in ("dusk", "sunset") else 0.05),
+        np.maximum(door, F(cell * 0.02) - np.abs(X)),
+    )
     put(stone * face * F(1.1), box(-half * 1.03, half * 1.03, -u * 1.12, -u * 0.93))
     put(stone * face * F(0.6), box(-half * 1.03, half * 1.03, -u * 0.955, -u * 0.93))
     if not dome:
         peak, eave = -u * 1.12 - size * 0.24, -u * 1.10
-        gable = np.maximum(np.abs(X) * F((eave - peak) / (half * 1.06)) - (Y - F(peak)), Y - F(eave))
+        gable = np.maximum(
+            np.abs(X) * F((eave - peak) / (half * 1.06)) - (Y - F(peak)), Y - F(eave)
+        )
         put(stone * face * F(1.12), gable * F(0.9))
         put(stone * face * F(0.55), gable + F(0.035 * size))
         relief = smoothstep(0.55, 0.75, noise(X, Y, 0.09 * size, 5, smooth=True))
-        canvas.paint(stone * face, canvas.edge(gable + F(0.05 * size)) * relief, subject=True, at=at)
+        canvas.paint(
+            stone * face, canvas.edge(gable + F(0.05 * size)) * relief, subject=True, at=at
+        )
     for i in range(4):
         wide = half * (1.04 + 0.05 * i)
-        put(stone * (face if i % 2 else lit * F(0.5) + dim * F(0.5)), box(-wide, wide, 0.012 * i * size - 0.004, 0.012 * (i + 1) * size))
+        put(
+            stone * (face if i % 2 else lit * F(0.5) + dim * F(0.5)),
+            box(-wide, wide, 0.012 * i * size - 0.004, 0.012 * (i + 1) * size),
+        )
 
 
 def _facade(canvas, row, rng, hour, palette, stone, x, y, size, ground):
@@ -246,16 +413,39 @@ def _facade(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     left = x - (bays / 2) * cell
     wall = palette(mix(stone, oklch(0.75, 0.10, float(rng.random())), 0.45 * form[2]), "build")
     share = 0.55 + 0.3 * hour.light
-    _wall(canvas, at, canvas.x - F(left), canvas.y - F(foot), bays * cell, floors * cell * 1.25, floors, bays, wall, hour, rng, arched, share, 0.4, False)
+    _wall(
+        canvas,
+        at,
+        canvas.x - F(left),
+        canvas.y - F(foot),
+        bays * cell,
+        floors * cell * 1.25,
+        floors,
+        bays,
+        wall,
+        hour,
+        rng,
+        arched,
+        share,
+        0.4,
+        False,
+    )
     # A slanting shadow of the house opposite divides the front into sun and shade.
     slope = (form[3] - 0.5) * 1.6
     line = canvas.y - F(foot - 0.35 - 0.5 * form[4]) - F(slope) * canvas.x
     shade = smoothstep(0.0, 0.015, -line if form[5] < 0.3 else line)
-    canvas.rgb *= (1 - F(0.62 * hour.light) * shade)[..., None] * (1 - shade[..., None] * F(0.10) * np.array([1, 0.5, -0.6], F))
+    canvas.rgb *= (1 - F(0.62 * hour.light) * shade)[..., None] * (
+        1 - shade[..., None] * F(0.10) * np.array([1, 0.5, -0.6], F)
+    )
     walk = canvas.window(canvas.left, foot, canvas.right, canvas.bottom)
     z = 1 / (canvas.y[walk] - F(foot) + F(0.25))
     slab = F(0.9) + F(0.15) * ((np.floor(canvas.x[walk] * z * F(1.2)) + np.floor(z * 4)) % 2)
-    canvas.paint(palette(linear("#8f8a84"), "ground") * (dim + (lit - dim) * F(0.45)) * slab[..., None], 1.0, depth=0.3, at=walk)
+    canvas.paint(
+        palette(linear("#8f8a84"), "ground") * (dim + (lit - dim) * F(0.45)) * slab[..., None],
+        1.0,
+        depth=0.3,
+        at=walk,
+    )
     door = canvas.window(x - 0.6 * size, y - 0.55 * size, x + 0.6 * size, y + 0.55 * size)
     X, Y = canvas.x[door] - F(x), canvas.y[door] - F(y + size / 2)
     accent = palette.accent(rng)
@@ -270,14 +460,31 @@ def _facade(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     put(accent * light * F(0.9), _opening(X, Y, w * 0.97, h * 0.92, True))
     fan = np.mod(np.arctan2(X, -(Y + F(h * 0.92 - w * 0.97))) * F(3.2), 1)
     top = _opening(X, Y, w * 0.85, h * 0.87, True)
-    glow = np.array([1.4, 0.85, 0.35], F) * F(0.8) if hour.name in ("dusk", "sunset") else hour.middle * F(0.4)
-    put(glow * np.where(fan < 0.15, F(0.3), F(1.0))[..., None], np.maximum(top, Y + F(h * 0.66)))
-    panel = np.maximum(np.abs(np.abs(X) - F(0.46 * w)) - F(0.30 * w), np.abs(np.abs(Y + F(0.31 * h)) - F(0.15 * h)) - F(0.11 * h))
+    glow = (
+        np.array([1.4, 0.85, 0.35], F) * F(0.8)
+        if hour.name in ("dusk", "sunset")
+        else hour.middle * F(0.4)
+    )
+    put(
+        glow * np.where(fan < 0.15, F(0.3), F(1.0))[..., None], np.maximum(top, Y + F(h * 0.66))
+    )
+    panel = np.maximum(
+        np.abs(np.abs(X) - F(0.46 * w)) - F(0.30 * w),
+        np.abs(np.abs(Y + F(0.31 * h)) - F(0.15 * h)) - F(0.11 * h),
+    )
     put(accent * light * F(0.55), panel)
     put(accent * light * F(1.1), panel + F(0.02 * size))
-    put(accent * light * F(0.25), np.maximum(np.abs(X) - F(0.02 * w), np.maximum(Y, -Y - F(h * 0.64))))
-    put(wall * light * F(1.2), np.maximum(np.abs(X) - F(w * 1.6), np.abs(Y - F(0.01 * size)) - F(0.022 * size)))
-    lamp = np.minimum(np.hypot(X - F(1.75 * w), Y + F(0.62 * h)), np.hypot(X + F(1.75 * w), Y + F(0.62 * h)))
+    put(
+        accent * light * F(0.25),
+        np.maximum(np.abs(X) - F(0.02 * w), np.maximum(Y, -Y - F(h * 0.64))),
+    )
+    put(
+        wall * light * F(1.2),
+        np.maximum(np.abs(X) - F(w * 1.6), np.abs(Y - F(0.01 * size)) - F(0.022 * size)),
+    )
+    lamp = np.minimum(
+        np.hypot(X - F(1.75 * w), Y + F(0.62 * h)), np.hypot(X + F(1.75 * w), Y + F(0.62 * h))
+    )
     put(np.array([1.3, 0.95, 0.5], F), lamp - F(0.05 * size))
 
 
@@ -296,7 +503,10 @@ def _arcade(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     vault = np.where(Y < 0, (-b + root) / np.maximum(a, F(1e-6)), F(1e4))
     vault = np.where(-vault * Y > spring, vault, F(1e4))
     z = np.minimum(np.minimum(floor, wall), np.maximum(vault, 0.1))
-    on_floor, on_wall = (floor <= wall) & (floor <= vault), (wall < floor) & (-wall * Y <= spring)
+    on_floor, on_wall = (
+        (floor <= wall) & (floor <= vault),
+        (wall < floor) & (-wall * Y <= spring),
+    )
     on_vault = ~on_floor & ~on_wall
     end = 16.0
     z = np.minimum(z, 400)
@@ -313,11 +523,19 @@ def _arcade(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     fade = np.exp(-z * F(0.05))
     colour = stone * inside * texture[..., None]
     bands = smoothstep(0.62, 0.68, np.abs(fz))
-    colour = np.where(on_vault[..., None], colour * (F(0.8) + F(0.45) * bands)[..., None] * F(1.05), colour)
+    colour = np.where(
+        on_vault[..., None], colour * (F(0.8) + F(0.45) * bands)[..., None] * F(1.05), colour
+    )
     shadow_side = (np.sign(X) == -side) & on_wall
     # Sun through the openings falls on the floor and up the far wall.
     slant = z * 1.0 - side * X * z * F(0.55)
-    beam = _opening(np.mod(slant, pitch) - pitch / 2, -(height + (side * X * z + F(half)) * F(0.5)), 0.42, eye + spring * 0.7, True)
+    beam = _opening(
+        np.mod(slant, pitch) - pitch / 2,
+        -(height + (side * X * z + F(half)) * F(0.5)),
+        0.42,
+        eye + spring * 0.7,
+        True,
+    )
     patch = smoothstep(0.03, -0.03, beam) * (on_floor | shadow_side) * F(strength)
     tiles = F(0.82) + F(0.25) * ((np.floor(X * z * F(1.5)) + np.floor(z * F(1.5))) % 2)
     floor_tone = palette(linear("#b9a88e"), "ground") * inside * F(1.3) * tiles[..., None]
@@ -326,7 +544,13 @@ def _arcade(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     colour = colour + (stone * warm * F(0.85)) * patch[..., None]
     outside = hour.horizon * F(1.0) + hour.sun * F(0.15)
     green = palette(linear("#7fa04a"), "accent") * lit
-    view = mix(green, outside, smoothstep(-0.3, 0.5, height - F(1.0) + F(0.5) * noise(z, height, 1.2, seeds[1], smooth=True)))
+    view = mix(
+        green,
+        outside,
+        smoothstep(
+            -0.3, 0.5, height - F(1.0) + F(0.5) * noise(z, height, 1.2, seeds[1], smooth=True)
+        ),
+    )
     cover = np.clip(F(0.5) - opening / (z * F(canvas.px)) * F(0.7), 0, 1) * sunny
     colour = mix(colour, view, cover)
     reveal = smoothstep(0.16, 0.02, np.abs(opening)) * sunny * (1 - cover)
@@ -337,11 +561,25 @@ def _arcade(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     exit_ = _opening(X * F(end), (Y * F(end) - F(eye)), half * 0.62, eye + spring * 1.05, True)
     past = z >= end
     colour = np.where(past[..., None], stone * inside * F(0.9), colour)
-    colour = mix(colour, hour.horizon * F(1.2) + hour.sun * F(0.5 * strength), np.clip(F(0.5) - exit_ / F(end * canvas.px), 0, 1) * past)
+    colour = mix(
+        colour,
+        hour.horizon * F(1.2) + hour.sun * F(0.5 * strength),
+        np.clip(F(0.5) - exit_ / F(end * canvas.px), 0, 1) * past,
+    )
     canvas.paint(colour, 1.0, depth=np.clip(out.distance(np.maximum(z, 1)), 0.05, 1))
     base = y + size / 2
     light = dim * F(0.6) + lit * F(0.35)
-    out.person(canvas, x, base, size * 0.9, palette.accent(rng), linear("#23262e"), light, float(out.distance(1 / max(base - vy, 0.1))), subject=True)
+    out.person(
+        canvas,
+        x,
+        base,
+        size * 0.9,
+        palette.accent(rng),
+        linear("#23262e"),
+        light,
+        float(out.distance(1 / max(base - vy, 0.1))),
+        subject=True,
+    )
 
 
 def _corner(canvas, row, rng, hour, palette, stone, x, y, size, ground):
@@ -367,13 +605,37 @@ def _corner(canvas, row, rng, hour, palette, stone, x, y, size, ground):
         v = (Y - F(eye)) * far + F(eye) - F(foot)
         width = span * float(1 / (1 - min(span / size * recede * 0.62, 0.85)))
         share = 0.95 if (s < 0) == lit_left else 0.12
-        _wall(canvas, at, u, v, width, size, floors, max(3, round(width / size * floors * 0.9)), wall, hour, rng, arched, share * (0.4 + 0.6 * hour.light) + 0.2, 0.42, True)
+        _wall(
+            canvas,
+            at,
+            u,
+            v,
+            width,
+            size,
+            floors,
+            max(3, round(width / size * floors * 0.9)),
+            wall,
+            hour,
+            rng,
+            arched,
+            share * (0.4 + 0.6 * hour.light) + 0.2,
+            0.42,
+            True,
+        )
         cornice = np.abs(v + F(size)) - F(0.02 * size)
         inside = canvas.edge(np.abs(X - F((x0 + x1) / 2)) - F((x1 - x0) / 2))
         lit, dim = _lights(hour)
-        canvas.paint(wall * (dim + (lit - dim) * F(share)) * F(1.25), canvas.edge(cornice) * inside, depth=0.42, subject=True, at=at)
+        canvas.paint(
+            wall * (dim + (lit - dim) * F(share)) * F(1.25),
+            canvas.edge(cornice) * inside,
+            depth=0.42,
+            subject=True,
+            at=at,
+        )
         shop = np.maximum(v + F(0), -v - F(0.75 * size / floors))
-        tone = palette.accent(np.random.default_rng(3)) * (dim + (lit - dim) * F(share)) * F(0.8)
+        tone = (
+            palette.accent(np.random.default_rng(3)) * (dim + (lit - dim) * F(share)) * F(0.8)
+        )
         awning = np.abs(v + F(0.85 * size / floors)) - F(0.09 * size / floors)
         canvas.paint(tone, canvas.edge(awning) * inside, subject=True, at=at)
         canvas.rgb[at] *= (1 - F(0.25) * canvas.edge(shop) * inside)[..., None]
@@ -386,7 +648,9 @@ def _glass(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     form, seeds = rng.random(6), rng.integers(1 << 30, size=2)
     vy = y - size * (1.1 + 0.8 * form[0])  # all verticals meet here, above
     side = 1 if hour.sun_x > x else -1
-    others = [(x + s * (0.75 + 0.5 * form[1]) , 0.26, 0.5 + 0.4 * form[2], False) for s in (-1, 1)]
+    others = [
+        (x + s * (0.75 + 0.5 * form[1]), 0.26, 0.5 + 0.4 * form[2], False) for s in (-1, 1)
+    ]
     for cx, half, rise, subject in [*others, (x, 0.30 * size + 0.06, 1.0, True)]:
         roof = y - size / 2 + (1 - rise) * 0.8 * size
         at = canvas.window(canvas.left, roof, canvas.right, canvas.bottom)
@@ -395,15 +659,26 @@ def _glass(canvas, row, rng, hour, palette, stone, x, y, size, ground):
         u = (X - F(x)) / far - F((cx - x) * (1.0 if subject else 1.5))
         half_ = half * (1.0 if not subject else 1.15)
         v = np.log(far) * F(2.2)
-        cover = canvas.edge((np.abs(u) - F(half_)) * far) * canvas.edge(F(roof) - Y + F(0.10) * u * side)
+        cover = canvas.edge((np.abs(u) - F(half_)) * far) * canvas.edge(
+            F(roof) - Y + F(0.10) * u * side
+        )
         face = u * side > F(-0.15 * half_)
         mirror = noise(u * F(1.2) + v, v * F(1.4), 1.0, seeds[0], smooth=True)
-        shine = mix(hour.zenith * F(0.55), hour.horizon * F(0.9) + hour.sun * F(0.12), smoothstep(0.35, 0.75, mirror))
+        shine = mix(
+            hour.zenith * F(0.55),
+            hour.horizon * F(0.9) + hour.sun * F(0.12),
+            smoothstep(0.35, 0.75, mirror),
+        )
         tone = np.where(face[..., None], shine * F(1.15), shine * F(0.42))
         tone = palette(tone, "build")
-        lines = np.minimum(np.abs(np.mod(u * F(11 / half_ * 0.30) * 2, 1) - F(0.5)), np.abs(np.mod(v * F(9), 1) - F(0.5)))
+        lines = np.minimum(
+            np.abs(np.mod(u * F(11 / half_ * 0.30) * 2, 1) - F(0.5)),
+            np.abs(np.mod(v * F(9), 1) - F(0.5)),
+        )
         frame = smoothstep(0.10, 0.04, lines)
-        tone = mix(tone, stone * (dim + (lit - dim) * face[..., None]) * F(0.7), frame * F(0.85))
+        tone = mix(
+            tone, stone * (dim + (lit - dim) * face[..., None]) * F(0.7), frame * F(0.85)
+        )
         if not subject:
             tone = mix(tone, hour.horizon * F(0.8), 0.35)
         canvas.paint(tone, cover, depth=0.4 if subject else 0.7, subject=subject, at=at)
@@ -432,12 +707,22 @@ def _spiral(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     bright = (F(0.12) + F(0.75) * deep) * (F(0.45) + F(0.75) * side * F(0.3 + 0.7 * hour.light))
     colour = mix(tread, mix(stone, palette(linear("#e9dcc4"), "ground"), 0.5) * F(0.75), wall)
     colour = colour * (F(0.72) + F(0.4) * smoothstep(0.0, 0.3, band))[..., None]
-    bars = smoothstep(0.30, 0.15, np.abs(np.mod(angle * F(60 / (2 * np.pi)), 1) - F(0.5))) * smoothstep(0.66, 0.68, band) * smoothstep(0.84, 0.82, band)
+    bars = (
+        smoothstep(0.30, 0.15, np.abs(np.mod(angle * F(60 / (2 * np.pi)), 1) - F(0.5)))
+        * smoothstep(0.66, 0.68, band)
+        * smoothstep(0.84, 0.82, band)
+    )
     colour = mix(colour, linear("#1c1a1a"), bars * F(0.7))
     colour = mix(colour, wood, rail)
-    colour = colour * (bright * (1 + F(0.05) * level * 0))[..., None] * mix(np.ones(3, F), warm, 0.35 * hour.light)
+    colour = (
+        colour
+        * (bright * (1 + F(0.05) * level * 0))[..., None]
+        * mix(np.ones(3, F), warm, 0.35 * hour.light)
+    )
     heart = canvas.edge(r - F(eye))
-    floor = palette(mix(linear("#d9b25a"), hour.horizon, 0.3), "accent") * F(0.30 + 0.5 * hour.light)
+    floor = palette(mix(linear("#d9b25a"), hour.horizon, 0.3), "accent") * F(
+        0.30 + 0.5 * hour.light
+    )
     star = F(0.75) + F(0.35) * (np.cos(angle * 8) > 0)
     inner = np.where((r < 0.55 * eye)[..., None], floor * F(1.1), floor * star[..., None])
     colour = mix(colour, inner, heart)

@@ -26,7 +26,11 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
     canvas.rgb[top] *= dark
     glow = linear("#ff9c4a" if rng.random() < 0.6 else "#8a6cff")
     fall = np.exp(-np.maximum(F(hy) - canvas.ys[top[0]], 0) * F(4.5))
-    canvas.glow(palette(glow, "sky") * F(0.10 + 0.12 * light), np.repeat(fall[:, None], len(canvas.xs), 1), at=top)
+    canvas.glow(
+        palette(glow, "sky") * F(0.10 + 0.12 * light),
+        np.repeat(fall[:, None], len(canvas.xs), 1),
+        at=top,
+    )
     (_street if street else _skyline)(canvas, row, rng, hour, palette, hy)
     out.clutter(canvas, row, rng, _lamplit(hour), palette, hy)
 
@@ -65,36 +69,43 @@ def _windows(u, v, table, lamps, px, dark):
     fu, fv = u - i, v - j
     pane = np.clip((F(0.36) - np.abs(fu - F(0.5))) / F(px) + F(0.5), 0, 1)
     pane = pane * np.clip((F(0.30) - np.abs(fv - F(0.5))) / F(px) + F(0.5), 0, 1)
-    lit = np.clip((chance - F(dark)) / F(1.001 - dark), 0, 1) ** F(0.7)
+    dark = np.asarray(dark, F)
+    lit = np.sqrt(np.clip((chance - dark) / (F(1.001) - dark), 0, 1))
     colour = lamps[(chance * F(9973)).astype(np.int32) & 63]
     return colour * (pane * lit)[..., None]
 
 
-def _tower(canvas, rng, x0, x1, top, foot, hour, palette, lamps, wall, haze, depth, gain, subject=False):
-    """One building: a wall with lit windows, sometimes a crown, a stepped top or an aerial."""
-    pitch = float(rng.uniform(0.014, 0.024))
-    table, dark = rng.random((64, 64)).astype(F), float(rng.uniform(0.35, 0.75))
-    shape, width = rng.random(4), x1 - x0
-    boxes = [(x0, x1, top)]
-    if shape[0] < 0.35:
-        boxes.append((x0 + 0.2 * width, x1 - 0.2 * width, top - 0.25 * width))
-    for a, b, t in boxes:
-        at = canvas.window(a, t, b, foot)
-        x, y = canvas.x[at], canvas.y[at]
-        cover = canvas.edge(np.maximum(np.abs(x - F((a + b) / 2)) - F((b - a) / 2), F(t) - y))
-        base = wall * (F(0.75) + F(0.5) * (x - F(a)) / F(b - a))[..., None]
-        panes = _windows((x - F(a)) / F(pitch), (y - F(t)) / F(pitch * 1.15) + F(0.35), table, lamps, canvas.px / pitch, dark)
-        canvas.paint(mix(base + panes * F(gain), haze, 0.35 * depth), cover, depth=depth, subject=subject, at=at)
-    high = boxes[-1][2]
-    if shape[1] < 0.3:
-        at = canvas.window(x0, top, x1, top + 0.02)
-        canvas.glow(lamps[int(shape[2] * 64)] * F(gain * 1.2), canvas.edge(np.abs(canvas.y[at] - F(top + 0.006)) - F(0.004)) * (np.abs(canvas.x[at] - F((x0 + x1) / 2)) < F(width / 2)), at=at)
-    if shape[3] < 0.35:
-        board = canvas.stencil()
-        middle = (x0 + x1) / 2
-        board.line([(middle, high), (middle, high - 0.35 * width - 0.03)], 0.006)
-        canvas.paint(wall * F(0.8), board.coverage(), depth=depth, subject=subject)
-        lamp(canvas, middle, high - 0.35 * width - 0.03, 0.006, linear("#ff2a1a") * F(2 * gain))
+def _block(canvas, rng, edges, tops, foot, lamps, wall, haze, depth, gain):
+    """A row of towers side by side, painted together: edges (n + 1,), tops (n,) in scene y."""
+    n = len(tops)
+    table, dark = rng.random((64, 64)).astype(F), rng.uniform(0.35, 0.75, n).astype(F)
+    pitch = rng.uniform(0.014, 0.024, n).astype(F)
+    steps, crowns, aerials, tones = rng.random((4, n))
+    at = canvas.window(canvas.left, float(tops.min()) - 0.05, canvas.right, foot)
+    y = canvas.y[at]
+    if y.size == 0:
+        return
+    xs = canvas.xs
+    k = np.clip(np.searchsorted(edges, xs) - 1, 0, n - 1)
+    width = np.diff(edges)[k]
+    inside = (xs - edges[k]) / width
+    shoulder = (steps[k] < 0.4) & (np.abs(inside - 0.5) > 0.3)
+    top = (tops[k] + np.where(shoulder, 0.25 * width, 0)).astype(F)[None, :]
+    u = ((xs - edges[k]) / pitch[k]).astype(F)[None, :] + (7 * k)[None, :]
+    v = (y - tops[k].astype(F)) / (pitch[k] * F(1.15)) + F(0.35)
+    panes = _windows(u, v, table, lamps, canvas.px / 0.019, dark[k][None, :])
+    gap = (np.abs(inside - 0.5) < 0.48).astype(F)
+    shade = ((0.75 + 0.5 * inside) * (0.8 + 0.4 * tones[k])).astype(F)
+    base = wall * shade[None, :, None]
+    colour = mix(base + panes * (F(gain) * gap)[None, :, None], haze, 0.35 * depth)
+    crown = (np.abs(y - top - F(0.006)) < 0.004) & (crowns[k] < 0.3) & (gap > 0)
+    colour = colour + crown[..., None] * (lamps[(k * 5) & 63] * F(gain))
+    canvas.paint(colour, canvas.edge(top - y), depth=depth, at=at)
+    for i in np.flatnonzero(aerials < 0.35):
+        middle, high = 0.5 * (edges[i] + edges[i + 1]), tops[i] - 0.06 - 0.1 * tones[i]
+        mast = canvas.window(middle - 0.004, high, middle + 0.004, tops[i])
+        canvas.paint(wall * F(0.8), 0.7, depth=depth, at=mast)
+        lamp(canvas, middle, high, 0.006, linear("#ff2a1a") * F(2 * gain))
 
 
 def lamp(canvas, x, y, r, colour, halo=0.35):
@@ -120,35 +131,83 @@ def _skyline(canvas, row, rng, hour, palette, hy):
     reach, centre = 1.35 * max(canvas.half_width, 0.7), rng.uniform(-0.5, 0.5)
     shore = max(hy + 0.015, min(base, hy + 0.05))
     for layer in range(3):
-        n = 15 - 2 * layer
+        n = 17 - 2 * layer
         wall = palette(mix(hour.zenith * F(0.25), hour.shade * F(0.2), 0.5), "build")
         wall = wall * F(0.75 - 0.2 * layer) + haze * F(0.4 - 0.15 * layer)
-        positions = np.linspace(-reach, reach, n) + rng.normal(0, 0.04, n)
-        widths = rng.uniform(0.07, 0.17, n) * (1 + 0.15 * layer)
-        hill = np.exp(-((positions - centre) ** 2) / 0.35)
-        tall = (0.05 + rng.gamma(2.0, 0.05, n) + 0.20 * hill * rng.random(n)) * (1.25 - 0.28 * layer)
-        children = rng.integers(1 << 30, size=n)
-        for p, w, h, child in zip(positions, widths, tall, children, strict=True):
-            _tower(canvas, np.random.default_rng(child), p - w / 2, p + w / 2, hy - h, shore, hour, palette, lamps, wall, haze, 0.8 - 0.15 * layer, gain * (0.55 + 0.2 * layer))
+        edges = np.sort(np.linspace(-reach, reach, n + 1) + rng.normal(0, 0.035, n + 1))
+        edges = np.maximum.accumulate(edges + np.arange(n + 1) * 1e-3)
+        hill = np.exp(-((edges[:-1] - centre) ** 2) / 0.35)
+        tall = (0.04 + rng.gamma(2.0, 0.045, n) + 0.22 * hill * rng.random(n)) * (
+            1.3 - 0.3 * layer
+        )
+        if layer:
+            tall[rng.random(n) < 0.25] = 0.0
+        _block(
+            canvas,
+            rng,
+            edges,
+            hy - tall,
+            shore,
+            lamps,
+            wall,
+            haze,
+            0.8 - 0.15 * layer,
+            gain * (0.55 + 0.2 * layer),
+        )
     # The quay, with its lamps.
     at = canvas.window(canvas.left, hy - 0.01, canvas.right, shore + 0.02)
-    canvas.paint(hour.shade * F(0.06), canvas.edge(np.abs(canvas.y[at] - F((hy + shore) / 2)) - F((shore - hy) / 2)), depth=0.5, at=at)
+    canvas.paint(
+        hour.shade * F(0.06),
+        canvas.edge(np.abs(canvas.y[at] - F((hy + shore) / 2)) - F((shore - hy) / 2)),
+        depth=0.5,
+        at=at,
+    )
     for t in np.linspace(-reach, reach, 22) + rng.normal(0, 0.015, 22):
         lamp(canvas, t, shore - 0.014, 0.0045, linear(SODIUM) * F(1.5 * gain), 0.25)
     kind, inner = rng.random(), int(rng.integers(1 << 30))
     landmark = size * 1.0
     near = base > shore + 0.12
     if not near:
-        _landmark(canvas, x, base if base > hy - 0.02 else hy + 0.01, landmark + max(0.0, hy - base), kind, hour, palette, lamps, gain, np.random.default_rng(inner))
+        _landmark(
+            canvas,
+            x,
+            base if base > hy - 0.02 else hy + 0.01,
+            landmark + max(0.0, hy - base),
+            kind,
+            hour,
+            palette,
+            lamps,
+            gain,
+            np.random.default_rng(inner),
+        )
     water = canvas.window(canvas.left, shore, canvas.right, canvas.bottom)
     tint = palette(hour.zenith * F(0.03) + hour.shade * F(0.02), "water")
-    out.reflect(canvas, np.ones_like(canvas.x[water]), shore, 0.35 + 0.6 * rng.random(), int(seeds[0]), tint, water)
+    out.reflect(
+        canvas,
+        np.ones_like(canvas.x[water]),
+        shore,
+        0.35 + 0.6 * rng.random(),
+        int(seeds[0]),
+        tint,
+        water,
+    )
     canvas.mask[water] = 0
     bridge = rng.random()
     if bridge < 0.3:
         _bridge(canvas, rng, shore, hour, lamps, gain)
     if near:
-        _afloat(canvas, x, base, size, kind, hour, palette, lamps, gain, np.random.default_rng(inner))
+        _afloat(
+            canvas,
+            x,
+            base,
+            size,
+            kind,
+            hour,
+            palette,
+            lamps,
+            gain,
+            np.random.default_rng(inner),
+        )
 
 
 def _landmark(canvas, x, base, size, kind, hour, palette, lamps, gain, rng):
@@ -168,27 +227,45 @@ def _landmark(canvas, x, base, size, kind, hour, palette, lamps, gain, rng):
         legs = canvas.stencil()
         legs.line([(x, cy), (x - 0.22 * u, base)], 0.025 * u)
         legs.line([(x, cy), (x + 0.22 * u, base)], 0.025 * u)
-        canvas.paint(linear("#cfd6e6") * F(0.25 * gain), legs.coverage(), depth=0.45, subject=True)
+        canvas.paint(
+            linear("#cfd6e6") * F(0.25 * gain), legs.coverage(), depth=0.45, subject=True
+        )
         canvas.paint(accent * F(1.3 * gain), board.coverage(), depth=0.45, subject=True)
         for k in range(24):
             a = k * np.pi / 12
-            lamp(canvas, x + r * np.cos(a), cy + r * np.sin(a), 0.011 * u, accent * F(1.6 * gain) + F(0.2), 0.4)
+            lamp(
+                canvas,
+                x + r * np.cos(a),
+                cy + r * np.sin(a),
+                0.011 * u,
+                accent * F(1.6 * gain) + F(0.2),
+                0.4,
+            )
         at = canvas.window(x - r, cy - r, x + r, cy + r)
         inside = canvas.edge(np.hypot(canvas.x[at] - F(x), canvas.y[at] - F(cy)) - F(r))
         np.maximum(canvas.mask[at], inside, out=canvas.mask[at])
         return
     if kind < 0.5:  # a lattice tower
         for s in (-1, 1):
-            curve = [(x + s * u * (0.22 * (1 - t) ** 2.2 + 0.012), base - u * t) for t in np.linspace(0, 1, 20)]
+            curve = [
+                (x + s * u * (0.22 * (1 - t) ** 2.2 + 0.012), base - u * t)
+                for t in np.linspace(0, 1, 20)
+            ]
             board.line(curve, 0.035 * u)
         for t in (0.12, 0.27, 0.45, 0.6):
             w = 0.22 * (1 - t) ** 2.2 + 0.02
             board.line([(x - w * u, base - t * u), (x + w * u, base - t * u)], 0.03 * u)
         for t in np.linspace(0.05, 0.9, 12):
             w, v = 0.22 * (1 - t) ** 2.2, 0.22 * (1 - t - 0.07) ** 2.2
-            board.line([(x - w * u, base - t * u), (x + v * u, base - (t + 0.07) * u)], 0.014 * u)
-            board.line([(x + w * u, base - t * u), (x - v * u, base - (t + 0.07) * u)], 0.014 * u)
-        canvas.paint(linear("#ffbe55") * F(1.0 * gain), board.coverage(), depth=0.45, subject=True)
+            board.line(
+                [(x - w * u, base - t * u), (x + v * u, base - (t + 0.07) * u)], 0.014 * u
+            )
+            board.line(
+                [(x + w * u, base - t * u), (x - v * u, base - (t + 0.07) * u)], 0.014 * u
+            )
+        canvas.paint(
+            linear("#ffbe55") * F(1.0 * gain), board.coverage(), depth=0.45, subject=True
+        )
         lamp(canvas, x, top, 0.014 * u, linear("#fff2d0") * F(2 * gain))
         return
     if kind < 0.75:  # a clock tower
@@ -200,16 +277,36 @@ def _landmark(canvas, x, base, size, kind, hour, palette, lamps, gain, rng):
         roof = np.maximum(roof, Y - F(base - 0.78 * u))
         ribs = F(0.6) + F(0.4) * (np.abs(np.mod((X - F(x)) / F(w) * F(2.5), 1) - F(0.5)) > 0.2)
         up = F(0.7) + F(0.6) * (F(base) - Y) / F(u)
-        canvas.paint(stone * F(1.3) * (ribs * up)[..., None], canvas.edge(body), depth=0.45, subject=True, at=at)
-        canvas.paint(linear("#3e6f63") * F(0.25 * gain), canvas.edge(roof), depth=0.45, subject=True, at=at)
+        canvas.paint(
+            stone * F(1.3) * (ribs * up)[..., None],
+            canvas.edge(body),
+            depth=0.45,
+            subject=True,
+            at=at,
+        )
+        canvas.paint(
+            linear("#3e6f63") * F(0.25 * gain),
+            canvas.edge(roof),
+            depth=0.45,
+            subject=True,
+            at=at,
+        )
         face = np.hypot(X - F(x), Y - F(base - 0.68 * u)) - F(0.75 * w)
-        canvas.paint(linear("#fff3cf") * F(1.3 * gain), canvas.edge(face), depth=0.45, subject=True, at=at)
+        canvas.paint(
+            linear("#fff3cf") * F(1.3 * gain),
+            canvas.edge(face),
+            depth=0.45,
+            subject=True,
+            at=at,
+        )
         return
     # a lit skyscraper with a spire
     w = 0.15 * u
     wall = accent * F(0.10 * gain)
     for k, (half, height) in enumerate(((1.0, 0.62), (0.72, 0.76), (0.42, 0.86))):
-        _slab(canvas, rng, x, w * half, base - height * u, base, wall * (1 + k), lamps, gain * 1.2)
+        _slab(
+            canvas, rng, x, w * half, base - height * u, base, wall * (1 + k), lamps, gain * 1.2
+        )
     board.polygon([(x - 0.03 * u, base - 0.86 * u), (x + 0.03 * u, base - 0.86 * u), (x, top)])
     canvas.paint(accent * F(0.9 * gain), board.coverage(), depth=0.45, subject=True)
     lamp(canvas, x, top, 0.010 * u, linear("#ff4030") * F(2 * gain))
@@ -220,7 +317,14 @@ def _slab(canvas, rng, x, half, top, foot, wall, lamps, gain):
     at = canvas.window(x - half, top, x + half, foot)
     X, Y = canvas.x[at], canvas.y[at]
     cover = canvas.edge(np.maximum(np.abs(X - F(x)) - F(half), F(top) - Y))
-    panes = _windows((X - F(x - half)) / F(pitch), (Y - F(top)) / F(pitch), table, lamps, canvas.px / pitch, 0.2)
+    panes = _windows(
+        (X - F(x - half)) / F(pitch),
+        (Y - F(top)) / F(pitch),
+        table,
+        lamps,
+        canvas.px / pitch,
+        0.2,
+    )
     canvas.paint(wall + panes * F(gain), cover, depth=0.45, subject=True, at=at)
     crown = canvas.edge(np.abs(Y - F(top)) - F(0.006)) * (np.abs(X - F(x)) < F(half))
     canvas.glow(lamps[3] * F(gain), crown, at=at)
@@ -247,13 +351,41 @@ def _afloat(canvas, x, base, size, kind, hour, palette, lamps, gain, rng):
     """A lit boat on the water in front of the city."""
     depth = 0.3
     hull, cabin = canvas.stencil(), canvas.stencil()
-    hull.polygon([(x - 0.5 * size, base - 0.2 * size), (x + 0.55 * size, base - 0.24 * size), (x + 0.42 * size, base), (x - 0.42 * size, base)])
-    cabin.polygon([(x - 0.36 * size, base - 0.2 * size), (x - 0.33 * size, base - 0.42 * size), (x + 0.25 * size, base - 0.42 * size), (x + 0.33 * size, base - 0.2 * size)])
-    canvas.paint(linear("#c9d2e2") * F(0.25 * gain), cabin.coverage(), depth=depth, subject=True)
-    canvas.paint(palette(linear("#8c1f24"), "accent") * F(0.35 * gain), hull.coverage(), depth=depth, subject=True)
+    hull.polygon(
+        [
+            (x - 0.5 * size, base - 0.2 * size),
+            (x + 0.55 * size, base - 0.24 * size),
+            (x + 0.42 * size, base),
+            (x - 0.42 * size, base),
+        ]
+    )
+    cabin.polygon(
+        [
+            (x - 0.36 * size, base - 0.2 * size),
+            (x - 0.33 * size, base - 0.42 * size),
+            (x + 0.25 * size, base - 0.42 * size),
+            (x + 0.33 * size, base - 0.2 * size),
+        ]
+    )
+    canvas.paint(
+        linear("#c9d2e2") * F(0.25 * gain), cabin.coverage(), depth=depth, subject=True
+    )
+    canvas.paint(
+        palette(linear("#8c1f24"), "accent") * F(0.35 * gain),
+        hull.coverage(),
+        depth=depth,
+        subject=True,
+    )
     glass = canvas.stencil()
     for t in np.linspace(-0.3, 0.2, 5):
-        glass.polygon([(x + t * size, base - 0.38 * size), (x + (t + 0.07) * size, base - 0.38 * size), (x + (t + 0.07) * size, base - 0.27 * size), (x + t * size, base - 0.27 * size)])
+        glass.polygon(
+            [
+                (x + t * size, base - 0.38 * size),
+                (x + (t + 0.07) * size, base - 0.38 * size),
+                (x + (t + 0.07) * size, base - 0.27 * size),
+                (x + t * size, base - 0.27 * size),
+            ]
+        )
     canvas.paint(linear(SODIUM) * F(1.6 * gain), glass.coverage(), depth=depth, subject=True)
     mast = canvas.stencil()
     mast.line([(x, base - 0.4 * size), (x, base - 0.98 * size)], 0.02 * size)
@@ -262,11 +394,19 @@ def _afloat(canvas, x, base, size, kind, hour, palette, lamps, gain, rng):
     canvas.paint(linear("#d8c8a8") * F(0.4 * gain), mast.coverage(), depth=depth, subject=True)
     for t in np.linspace(0.1, 0.9, 6):
         for s in (-1, 1):
-            lamp(canvas, x + s * 0.49 * size * t, base - size * (0.95 - 0.73 * t), 0.008 * size, linear("#ffe2a8") * F(1.8 * gain))
+            lamp(
+                canvas,
+                x + s * 0.49 * size * t,
+                base - size * (0.95 - 0.73 * t),
+                0.008 * size,
+                linear("#ffe2a8") * F(1.8 * gain),
+            )
     at = canvas.window(x - 0.6 * size, base, x + 0.6 * size, base + 0.5 * size)
     down = (canvas.y[at] - F(base)) / F(0.5 * size)
     streak = noise(canvas.x[at] * 3, canvas.y[at] * 9, 0.4, 7, smooth=True)
-    fall = np.clip(1 - down, 0, 1) * canvas.edge(np.abs(canvas.x[at] - F(x)) - F(0.35 * size), 0.1)
+    fall = np.clip(1 - down, 0, 1) * canvas.edge(
+        np.abs(canvas.x[at] - F(x)) - F(0.35 * size), 0.1
+    )
     canvas.glow(linear(SODIUM) * F(0.5 * gain), fall * smoothstep(0.4, 0.8, streak), at=at)
 
 
@@ -293,9 +433,14 @@ def _street(canvas, row, rng, hour, palette, hy):
     panes = _windows(z * F(1.6), up * F(1.7), table, lamps, 0.25, 0.35 + 0.3 * form[2])
     fade = np.clip(2.2 - z * F(0.12), 0.12, 1)
     shop = smoothstep(1.15, 0.9, up) * smoothstep(0.05, 0.2, up)
-    fronts = lamps[(block * 13 + side * 31) & 63] * (shop * (F(0.5) + F(0.5) * (np.mod(z * F(0.8), 1) < 0.8)))[..., None]
+    fronts = (
+        lamps[(block * 13 + side * 31) & 63]
+        * (shop * (F(0.5) + F(0.5) * (np.mod(z * F(0.8), 1) < 0.8)))[..., None]
+    )
     washed = wall * (F(0.5) + F(2.2) * np.exp(-up * F(0.55)))[..., None] * linear(SODIUM) * F(6)
-    colour = washed * F(gain) + panes * (fade * F(0.9 * gain))[..., None] + fronts * F(0.9 * gain)
+    colour = (
+        washed * F(gain) + panes * (fade * F(0.9 * gain))[..., None] + fronts * F(0.9 * gain)
+    )
     haze = palette(linear("#c98a58"), "far") * F(0.10 + 0.10 * light)
     colour = mix(colour, haze, np.clip(far, 0, 0.85))
     standing = np.clip((roof - up) * F(6), 0, 1) * ~((y < 0) & (z > 60))
@@ -306,26 +451,43 @@ def _street(canvas, row, rng, hour, palette, hy):
     X, Z = (x * np.minimum(ground, 400))[rows], np.minimum(ground, 400)[rows]
     wave = noise(X, Z * F(0.35), 0.9, seeds[0], smooth=True) - F(0.5)
     rough = noise(X, Z, 0.5, seeds[1], "grain")
-    wet = smoothstep(0.25, 0.75, noise(X, Z, 2.5, seeds[2], smooth=True)) if form[3] < 0.75 else np.zeros_like(X)
-    columns = np.arange(len(canvas.xs))[None, :] + np.rint(wave * F(0.03) / F(canvas.px)).astype(np.int32)
+    wet = (
+        smoothstep(0.25, 0.75, noise(X, Z, 2.5, seeds[2], smooth=True))
+        if form[3] < 0.75
+        else np.zeros_like(X)
+    )
+    columns = np.arange(len(canvas.xs))[None, :] + np.rint(
+        wave * F(0.03) / F(canvas.px)
+    ).astype(np.int32)
     columns = np.clip(columns, 0, len(canvas.xs) - 1)
     r0 = rows[0].start
     mirrored = np.where((standing > 0.5)[..., None], colour, canvas.key * F(0.5))[rows]
-    stretch = np.rint(np.arange(mirrored.shape[0])[:, None] + wave * F(0.25) * (y[rows] + F(0.03)) / F(canvas.px)).astype(np.int32)
+    stretch = np.rint(
+        np.arange(mirrored.shape[0])[:, None]
+        + wave * F(0.25) * (y[rows] + F(0.03)) / F(canvas.px)
+    ).astype(np.int32)
     mirrored = mirrored[np.clip(stretch, 0, mirrored.shape[0] - 1), columns]
-    asphalt = (linear("#3b3a40") * F(0.16) + linear(SODIUM) * F(0.03 * gain)) * (F(0.6) + F(0.5) * rough)[..., None]
+    asphalt = (linear("#3b3a40") * F(0.16) + linear(SODIUM) * F(0.03 * gain)) * (
+        F(0.6) + F(0.5) * rough
+    )[..., None]
     walk = np.abs(X) > F(half * 0.68)
     asphalt = np.where(walk[..., None], asphalt * F(1.5), asphalt)
     colour = asphalt + mirrored * (F(0.10) + F(0.75) * wet)[..., None]
     stripe = (np.abs(X) < 0.05) & (np.mod(Z, 2.2) < 1.2)
     colour = np.where(stripe[..., None], colour + F(0.06 * gain), colour)
-    canvas.paint(colour, np.where(is_road[rows], 1.0, 0.0), depth=out.distance(np.maximum(Z, 1)), at=rows)
+    canvas.paint(
+        colour, np.where(is_road[rows], 1.0, 0.0), depth=out.distance(np.maximum(Z, 1)), at=rows
+    )
     stand = (~is_road & (y > 0))[rows]
     low = np.where(y > 0, F(eye) - y * z, 0)
     shop = smoothstep(1.2, 0.9, low) * smoothstep(0.0, 0.15, low)
-    fronts = lamps[(block * 13 + side * 31) & 63] * (shop * (np.mod(z * F(0.8), 1) < 0.8))[..., None]
+    fronts = (
+        lamps[(block * 13 + side * 31) & 63] * (shop * (np.mod(z * F(0.8), 1) < 0.8))[..., None]
+    )
     base = washed * F(0.5 * gain) + fronts * F(0.9 * gain)
-    canvas.paint(base[rows], stand.astype(F), depth=np.clip(out.distance(z), 0.1, 1)[rows], at=rows)
+    canvas.paint(
+        base[rows], stand.astype(F), depth=np.clip(out.distance(z), 0.1, 1)[rows], at=rows
+    )
 
     _street_lamps(canvas, vx, hy, half, eye, palette, gain, form)
     if form[4] < 0.6:
@@ -369,7 +531,9 @@ def _trails(canvas, rng, vx, hy, half, eye, gain):
             zs = np.geomspace(0.8, far, 12)
             for a, b in zip(zs[:-1], zs[1:], strict=True):
                 for target, h in ((board, eye - height), (mirror, eye + height)):
-                    target.line([(vx + lane / a, hy + h / a), (vx + lane / b, hy + h / b)], 0.035 / a)
+                    target.line(
+                        [(vx + lane / a, hy + h / a), (vx + lane / b, hy + h / b)], 0.035 / a
+                    )
         canvas.glow(linear(colour) * F(1.6 * gain), board.coverage())
         canvas.glow(linear(colour) * F(0.25 * gain), mirror.coverage())
 
@@ -392,15 +556,37 @@ def _passer(canvas, row, rng, hour, palette, hy, lamps, gain):
         return
     if pick < 0.6:
         glow = canvas.window(x - size, base - 0.1 * size, x + size, base + 0.5 * size)
-        down = np.abs(canvas.y[glow] - F(base)) / F(0.3 * size) + np.abs(canvas.x[glow] - F(x)) / F(0.3 * size)
+        down = np.abs(canvas.y[glow] - F(base)) / F(0.3 * size) + np.abs(
+            canvas.x[glow] - F(x)
+        ) / F(0.3 * size)
         canvas.rgb[glow] *= (1 - F(0.6) * np.clip(1 - down, 0, 1))[..., None]
-        out.person(canvas, x, base, size * 0.9, linear("#2a2430"), linear("#14161c"), lit * F(1.4), depth, subject=True)
+        out.person(
+            canvas,
+            x,
+            base,
+            size * 0.9,
+            linear("#2a2430"),
+            linear("#14161c"),
+            lit * F(1.4),
+            depth,
+            subject=True,
+        )
         top, r = base - size * 0.80, 0.30 * size
         at = canvas.window(x - 1.2 * r, top - 1.0 * r, x + 1.2 * r, top + 0.3 * r)
         dx, dy = canvas.x[at] - F(x), canvas.y[at] - F(top)
-        dome = np.maximum(np.hypot(dx, dy * F(1.3)) - F(r), dy - F(0.05 * r) * np.cos(dx * F(14 / r)))
-        ribs = F(0.75) + F(0.35) * np.cos(np.arcsin(np.clip(dx / F(r), -1, 1)) * 6) - dy / F(3 * r)
-        canvas.paint(accent * F(0.75 * gain) * ribs[..., None], canvas.edge(dome), depth=depth, subject=True, at=at)
+        dome = np.maximum(
+            np.hypot(dx, dy * F(1.3)) - F(r), dy - F(0.05 * r) * np.cos(dx * F(14 / r))
+        )
+        ribs = (
+            F(0.75) + F(0.35) * np.cos(np.arcsin(np.clip(dx / F(r), -1, 1)) * 6) - dy / F(3 * r)
+        )
+        canvas.paint(
+            accent * F(0.75 * gain) * ribs[..., None],
+            canvas.edge(dome),
+            depth=depth,
+            subject=True,
+            at=at,
+        )
         return
     _car(canvas, x, base, size * 0.9, linear("#f5b400") if pick < 0.85 else accent, gain, depth)
 
@@ -410,21 +596,39 @@ def _car(canvas, x, base, size, paint, gain, depth):
     w, h = size * 0.5, size * 0.75
     lit = np.array([0.5, 0.42, 0.3], F) * F(gain)
 
+    box = canvas.window(x - 1.1 * w, base - 1.2 * h, x + 1.1 * w, base + 0.02)
+
     def put(tone, *polygons):
-        board = canvas.stencil()
+        board = canvas.stencil(box)
         for polygon in polygons:
             board.polygon([(x + px * w, base - py * h) for px, py in polygon])
-        canvas.paint(tone, board.coverage(), depth=depth, subject=True)
+        canvas.paint(tone, board.coverage(), depth=depth, subject=True, at=box)
 
-    put(linear("#050506"), [(-0.85, 0), (-0.55, 0), (-0.55, 0.3), (-0.85, 0.3)], [(0.85, 0), (0.55, 0), (0.55, 0.3), (0.85, 0.3)])
-    put(paint * lit, [(-0.95, 0.15), (0.95, 0.15), (1.0, 0.45), (0.92, 0.62), (-0.92, 0.62), (-1.0, 0.45)])
+    put(
+        linear("#050506"),
+        [(-0.85, 0), (-0.55, 0), (-0.55, 0.3), (-0.85, 0.3)],
+        [(0.85, 0), (0.55, 0), (0.55, 0.3), (0.85, 0.3)],
+    )
+    put(
+        paint * lit,
+        [(-0.95, 0.15), (0.95, 0.15), (1.0, 0.45), (0.92, 0.62), (-0.92, 0.62), (-1.0, 0.45)],
+    )
     put(paint * lit * F(0.8), [(-0.85, 0.6), (0.85, 0.6), (0.62, 1.0), (-0.62, 1.0)])
     put(linear("#121a28"), [(-0.72, 0.64), (0.72, 0.64), (0.55, 0.94), (-0.55, 0.94)])
     put(linear("#fff3c8") * F(1.2 * gain), [(-0.2, 1.0), (0.2, 1.0), (0.2, 1.12), (-0.2, 1.12)])
     put(linear("#d8d8d0") * lit, [(-0.2, 0.28), (0.2, 0.28), (0.2, 0.40), (-0.2, 0.40)])
     for s in (-1, 1):
-        lamp(canvas, x + s * 0.8 * w, base - 0.5 * h, 0.07 * w, linear("#ff2010") * F(2.4 * gain))
-        lamp(canvas, x + s * 0.8 * w, base + 0.35 * h, 0.06 * w, linear("#ff2010") * F(0.6 * gain), 0.8)
+        lamp(
+            canvas, x + s * 0.8 * w, base - 0.5 * h, 0.07 * w, linear("#ff2010") * F(2.4 * gain)
+        )
+        lamp(
+            canvas,
+            x + s * 0.8 * w,
+            base + 0.35 * h,
+            0.06 * w,
+            linear("#ff2010") * F(0.6 * gain),
+            0.8,
+        )
 
 
 def sign(canvas, x, y, size, accent, gain, rng):
@@ -433,7 +637,16 @@ def sign(canvas, x, y, size, accent, gain, rng):
     back, tube, inner = canvas.stencil(), canvas.stencil(), canvas.stencil()
     back.polygon([(x - w, y - h), (x + w, y - h), (x + w, y + h), (x - w, y + h)])
     canvas.paint(linear("#15121c") * F(0.3), back.coverage(), depth=0.4, subject=True)
-    tube.line([(x - 0.9 * w, y - 0.92 * h), (x + 0.9 * w, y - 0.92 * h), (x + 0.9 * w, y + 0.92 * h), (x - 0.9 * w, y + 0.92 * h), (x - 0.9 * w, y - 0.92 * h)], 0.03 * size)
+    tube.line(
+        [
+            (x - 0.9 * w, y - 0.92 * h),
+            (x + 0.9 * w, y - 0.92 * h),
+            (x + 0.9 * w, y + 0.92 * h),
+            (x - 0.9 * w, y + 0.92 * h),
+            (x - 0.9 * w, y - 0.92 * h),
+        ],
+        0.03 * size,
+    )
     t = np.linspace(0, 2 * np.pi, 11)
     r = np.where(np.arange(11) % 2, 0.28, 0.7) * w
     inner.line(np.stack([x + r * np.sin(t), y - 0.4 * h - r * np.cos(t)], 1), 0.03 * size)

@@ -293,7 +293,8 @@ def house(canvas, x, base, size, accent, hour, depth, rng, church=False):
     lit, dim = hour.shade + hour.sun * F(1.1), hour.shade * F(0.95) + hour.sun * F(0.12)
     roof = mix(linear("#7d3325"), accent, 0.4)
     g = 0.38 * w * side  # the gable end faces the sun
-    front, end, top, dark = (canvas.stencil() for _ in range(4))
+    box = canvas.window(x - 1.3 * w, base - 2.4 * size, x + 1.3 * w, base + 0.02)
+    front, end, top, dark = (canvas.stencil(box) for _ in range(4))
     front.polygon([(x - w, base - h), (x + w, base - h), (x + w, base), (x - w, base)])
     xa, xb = x + side * w, x + side * w - 2 * g
     end.polygon(
@@ -323,10 +324,9 @@ def house(canvas, x, base, size, accent, hour, depth, rng, church=False):
                 (wx - 0.07 * w, base - 0.35 * h),
             ]
         )
-    box = canvas.window(x - 1.3 * w, base - 2.4 * size, x + 1.3 * w, base + 0.02)
 
     def put(board, tone):
-        canvas.paint(tone, board.coverage()[box], depth=depth, subject=True, at=box)
+        canvas.paint(tone, board.coverage(), depth=depth, subject=True, at=box)
 
     put(front, wall * dim)
     put(end, wall * lit)
@@ -334,7 +334,7 @@ def house(canvas, x, base, size, accent, hour, depth, rng, church=False):
     lamp = hour.name in ("night", "dusk")
     put(dark, np.array([1.2, 0.75, 0.3], F) if lamp else linear("#22262d") * dim)
     if church:
-        tower, spire = canvas.stencil(), canvas.stencil()
+        tower, spire = canvas.stencil(box), canvas.stencil(box)
         tx, tw = xa - side * 0.1 * w, 0.26 * w
         tower.polygon(
             [
@@ -358,7 +358,8 @@ def house(canvas, x, base, size, accent, hour, depth, rng, church=False):
 def windmill(canvas, x, base, size, hour, depth, rng):
     """A tower mill with four sails."""
     w, top = size * 0.15, base - size * 0.66
-    body, sails = canvas.stencil(), canvas.stencil()
+    box = canvas.window(x - size * 0.5, base - size * 1.1, x + size * 0.5, base + 0.02)
+    body, sails = canvas.stencil(box), canvas.stencil(box)
     body.polygon(
         [
             (x - w, base),
@@ -383,19 +384,18 @@ def windmill(canvas, x, base, size, hour, depth, rng):
             ],
             0.75,
         )
-    box = canvas.window(x - size * 0.5, base - size * 1.1, x + size * 0.5, base + 0.02)
     side = np.sign(hour.sun_x - x)
     facing = np.clip(F(0.5) + F(0.5) * side * (canvas.x[box] - F(x)) / F(w), 0.05, 1)[..., None]
     canvas.paint(
         linear("#d9cdb8") * (hour.shade + hour.sun * facing),
-        body.coverage()[box],
+        body.coverage(),
         depth=depth,
         subject=True,
         at=box,
     )
     canvas.paint(
         linear("#5b4030") * (hour.shade + hour.sun * F(0.5)),
-        sails.coverage()[box],
+        sails.coverage(),
         depth=depth,
         subject=True,
         at=box,

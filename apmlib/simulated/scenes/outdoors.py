@@ -346,7 +346,8 @@ def tree(
         colour: of the leaves, linear (3,), before the light falls on it.
     """
     dark = linear("#2a1d14") * F(0.6)
-    skeleton, tips = canvas.stencil(), []
+    box = canvas.window(x - height, base - height * 1.3, x + height, base + 0.02)
+    skeleton, tips = canvas.stencil(box), []
 
     def grow(px, py, angle, length, width, level):
         qx, qy = px + np.sin(angle) * length, py - np.cos(angle) * length
@@ -367,14 +368,13 @@ def tree(
     grow(x, base, rng.normal(0, 0.06), height * 0.28, height * 0.055, 5 if bare else 4)
     side = np.sign(hour.sun_x - x) or 1.0
     trunk = dark * (hour.shade * F(1.2) + hour.sun * F(0.25))
-    box = canvas.window(x - height, base - height * 1.3, x + height, base + 0.02)
-    canvas.paint(trunk, skeleton.coverage()[box], depth=depth, subject=subject, at=box)
+    canvas.paint(trunk, skeleton.coverage(), depth=depth, subject=subject, at=box)
     if bare:
         return
     clumps = np.array(tips)
     spread = height * 0.11
     for step, light in enumerate((0.0, 0.4, 1.0)):
-        board = canvas.stencil()
+        board = canvas.stencil(box)
         shift = step * spread * 0.42
         for cx, cy in clumps:
             for ox, oy, r in rng.normal(0, 1, (5, 3)):
@@ -388,7 +388,7 @@ def tree(
         tone = colour * (hour.shade * F(1.0 + 0.3 * step) + hour.sun * F(light * 0.85))
         canvas.paint(
             tone,
-            board.coverage()[box] * F(1 - 0.25 * step),
+            board.coverage() * F(1 - 0.25 * step),
             depth=depth,
             subject=subject,
             at=box,
@@ -478,19 +478,19 @@ def _wires(canvas, x, foot, size, d, light, palette, hy):
 
 def _bin(canvas, x, foot, size, d, light, palette, hy):
     w, h = 0.075 * size, 0.19 * size
-    board = canvas.stencil()
+    box = canvas.window(x - 2 * w, foot - 1.4 * h, x + 2 * w, foot + 0.02)
+    board = canvas.stencil(box)
     board.polygon(
         [(x - w, foot - h), (x + w, foot - h), (x + 0.8 * w, foot), (x - 0.8 * w, foot)]
     )
     board.ellipse(x, foot - h, 1.12 * w, 0.22 * w)
     body = linear(["#2e7d32", "#ff7800", "#3584e4", "#6d7278"][int(d[5] * 4)])
-    box = canvas.window(x - 2 * w, foot - 1.4 * h, x + 2 * w, foot + 0.02)
     shade = np.clip(F(0.75) + (canvas.x[box] - F(x)) / F(2 * w), 0.3, 1.3)[..., None]
     lamp = np.maximum(light, 0.18)
-    canvas.paint(body * lamp * shade, board.coverage()[box], depth=0.22, at=box)
-    lid = canvas.stencil()
+    canvas.paint(body * lamp * shade, board.coverage(), depth=0.22, at=box)
+    lid = canvas.stencil(box)
     lid.ellipse(x, foot - h, 0.95 * w, 0.14 * w)
-    canvas.paint(linear("#1b1b1b") * lamp, lid.coverage()[box], depth=0.22, at=box)
+    canvas.paint(linear("#1b1b1b") * lamp, lid.coverage(), depth=0.22, at=box)
 
 
 def person(
@@ -498,7 +498,8 @@ def person(
 ):
     """A standing figure seen from some way off: legs, coat, head."""
     u = height / 8
-    lower, upper, head = canvas.stencil(), canvas.stencil(), canvas.stencil()
+    box = canvas.window(x - 2 * u, foot - 9 * u, x + 2 * u, foot + u)
+    lower, upper, head = (canvas.stencil(box) for _ in range(3))
     for s in (-1, 1):
         lower.line([(x + 0.35 * s * u, foot - 3.6 * u), (x + 0.65 * s * u, foot)], 0.75 * u)
         upper.line(
@@ -513,11 +514,10 @@ def person(
         ]
     )
     head.ellipse(x, foot - 7.35 * u, 0.52 * u, 0.65 * u)
-    box = canvas.window(x - 2 * u, foot - 9 * u, x + 2 * u, foot + u)
     side = np.clip(F(0.8) + (canvas.x[box] - F(x)) / F(3 * u), 0.35, 1.3)[..., None]
     for board, tone in ((lower, trousers), (upper, coat), (head, linear(skin))):
         canvas.paint(
-            tone * light * side, board.coverage()[box], depth=depth, subject=subject, at=box
+            tone * light * side, board.coverage(), depth=depth, subject=subject, at=box
         )
 
 
