@@ -193,8 +193,16 @@ def loader(
     loaded = DataLoader(
         photographs, batch_sampler=order, num_workers=workers, generator=torch.Generator()
     )
-    for indices, batch in zip(order, loaded, strict=True):
+    for indices, batch in zip(order, _one_lined(loaded), strict=True):
         yield torch.from_numpy(indices), batch
+
+
+def _one_lined(loaded: DataLoader) -> Iterator[torch.Tensor]:
+    """The batches; of a worker's error, which is its whole traceback, only the last line."""
+    try:
+        yield from loaded
+    except InputError as error:
+        raise InputError(str(error).splitlines()[-1].split("InputError: ")[-1]) from None
 
 
 def _open(path: str | os.PathLike) -> Image.Image:

@@ -337,3 +337,14 @@ def test_the_file_that_is_no_photograph_is_named(paths, tmp_path, cache):
     (tmp_path / "bad.jpg").write_text("nothing")
     with pytest.raises(InputError, match="bad.jpg: is not an image"):
         images.Photographs([*paths, tmp_path / "bad.jpg"], 32, cache=cache)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_that_breaks_off_is_one_line_from_any_process(paths, tmp_path, workers):
+    whole = paths[0].read_bytes()
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    photographs = images.Photographs([*paths, tmp_path / "cut.png"], 32, cache=False)
+    with pytest.raises(InputError) as caught:
+        list(images.loader(photographs, 2, workers=workers))
+    line = str(caught.value)
+    assert line.startswith(f"{tmp_path / 'cut.png'}: cannot be decoded") and "\n" not in line
