@@ -279,3 +279,39 @@ def shadow(canvas: Canvas, cx, cy, rx, ry, strength: float, angle: float = 0.0) 
     at, u, v = local(canvas, cx, cy, 2.2 * max(rx, ry), angle)
     dark = np.exp(-((u * F(1 / rx)) ** 2 + (v * F(1 / ry)) ** 2)) * F(strength)
     canvas.rgb[at] *= (1 - dark)[..., None]
+
+
+class Model:
+    """Paints a subject whose shapes are given in a unit of its own, e.g. the head's height.
+
+    `canvas` is the canvas, `unit` the size of that unit in scene units.
+    """
+
+    def __init__(self, canvas: Canvas, unit: float):
+        self.canvas, self.unit = canvas, unit
+
+    def edge(self, distance: np.ndarray, soft: float = 0.0) -> np.ndarray:
+        """Canvas.edge for distances in the unit."""
+        return self.canvas.edge(distance * F(self.unit), soft * self.unit)
+
+    def paint(self, colour, coverage, at) -> None:
+        """Paint a part of the subject without changing its depth."""
+        self.canvas.paint(colour, coverage, None, subject=True, at=at)
+
+    def body(self, at, shape: Shape, colour, light, depth, soft=0.0, relief=None, **more) -> None:
+        """The function `body` for a shape in the unit, always part of the subject."""
+        shape = shape[0] * F(self.unit), shape[1] * F(self.unit)
+        if relief is not None:
+            relief = relief * F(self.unit)
+        body(
+            self.canvas,
+            at,
+            shape,
+            colour,
+            light,
+            depth,
+            subject=True,
+            soft=soft * self.unit,
+            relief=relief,
+            **more,
+        )

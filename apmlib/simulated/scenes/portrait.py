@@ -159,7 +159,7 @@ def facing_us(canvas, rng, x, y, unit, facing, skin, hair, cloth, light, yaw) ->
     at, u, v = shapes.local(canvas, x, y, 1.75 * unit)
     u, v = u * F(1 / unit), v * F(1 / unit)
     px = canvas.px / unit
-    scaled = _Scaled(canvas, unit)
+    scaled = shapes.Model(canvas, unit)
     if style in ("long", "hood", "scarf"):
         low = rng.uniform(0.75, 1.25)
         back = shapes.join(shapes.ellipse(u, v, 0, -0.10, 0.47, 0.50),
@@ -268,29 +268,6 @@ def facing_us(canvas, rng, x, y, unit, facing, skin, hair, cloth, light, yaw) ->
         canvas.glow((ink * F(0.8) + F(0.03)) * light.key, ring * grain * F(0.9), at)
 
 
-class _Scaled:
-    """Paints shapes given in units of the head."""
-
-    def __init__(self, canvas, unit):
-        self.canvas, self.unit = canvas, unit
-
-    def edge(self, distance, soft=0.0):
-        """Coverage."""
-        return self.canvas.edge(distance * F(self.unit), soft * self.unit)
-
-    def paint(self, colour, coverage, at):
-        """Paint a part of the subject without changing its depth."""
-        self.canvas.paint(colour, coverage, None, subject=True, at=at)
-
-    def body(self, at, shape, colour, light, depth, soft=0.0, relief=None, **more):
-        """shapes.body in scene units."""
-        shape = shape[0] * F(self.unit), shape[1] * F(self.unit)
-        if relief is not None:
-            relief = relief * F(self.unit)
-        return shapes.body(self.canvas, at, shape, colour, light, depth, subject=True,
-                           soft=soft * self.unit, relief=relief, **more)
-
-
 FACE = np.array([
     (0.02, -0.50), (0.22, -0.46), (0.335, -0.33), (0.375, -0.18), (0.375, -0.08), (0.352, -0.02),
     (0.395, 0.06), (0.47, 0.155), (0.455, 0.19), (0.385, 0.20), (0.378, 0.235), (0.408, 0.268),
@@ -307,7 +284,7 @@ def profile(canvas, rng, x, y, unit, facing, skin, hair, cloth, light) -> None:
     seed = int(rng.integers(1 << 30))
     ink = np.asarray(hair, F)
     fabric = np.asarray(cloth, F) * F(0.9) + F(0.02)
-    scaled = _Scaled(canvas, unit)
+    scaled = shapes.Model(canvas, unit)
     shoulders(canvas, rng, x - 0.08 * unit * facing, y, unit, skin, cloth, light, 0.8 * facing, False)
     at, u, v = shapes.local(canvas, x, y, 1.6 * unit)
     u, v = u * F(facing / unit), v * F(1 / unit)
@@ -380,7 +357,7 @@ def from_behind(canvas, rng, x, y, unit, facing, skin, hair, cloth, light) -> No
     style = ("long", "short", "bun", "hat", "beanie")[int(rng.integers(5))]
     seed = int(rng.integers(1 << 30))
     ink, fabric = np.asarray(hair, F), np.asarray(cloth, F) * F(0.85) + F(0.02)
-    scaled = _Scaled(canvas, unit)
+    scaled = shapes.Model(canvas, unit)
     shoulders(canvas, rng, x, y, unit, skin, cloth, light, 0.3 * facing, False)
     at, u, v = shapes.local(canvas, x, y, 1.7 * unit)
     u, v = u * F(1 / unit), v * F(1 / unit)
