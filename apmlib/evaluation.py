@@ -1,0 +1,458 @@
+"""From a run folder to predictions, to metrics, to the table of the paper.
+
+A run folder is read without executing anything: JSON, CSV and safetensors only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from apmlib import images, metrics, model, ratings
+from apmlib.errors import InputError
+from apmlib.progress import progress
+from apmlib.simulated import crowd, world
+
+CACHED = 2_000_000_000  # bytes of decoded photographs that are kept in memory
+CHUNK = 256  # photographs decoded at a time for predictions
+BATCH = 32  # photographs that pass the network together, at most
+METRICS = ("kldiv", "cdloss", "mse", "rho", "accuracy")
+FORMATS = ("text", "markdown", "latex", "csv")
+
+Run = str | os.PathLike
+Model = tuple[nn.Module, dict]
+
+
+# --- Run folders ---------------------------------------------------------------------------
+
+
+def build(config: dict) -> nn.Module:
+    """The network that ``config.json`` describes, with random weights."""
+    settings = config["settings"]
+    net = model.backbone(settings["backbone"], settings["width"], settings["stages"])
+    if settings["backbone"].endswith("-narrow") and settings["target"] != "objects":
+        model.check_fits(net, settings["side"])
+    if settings["target"] == "objects":
+        return model.Classifier(net, config["bins"])
+    outputs = 1 if settings["target"] == "mean" else config["bins"]
+    return model.APM(net, outputs, settings["hidden"])
+
+
+def read_config(run: Run) -> dict:
+    """``config.json`` of a run folder."""
+    return _read_json(Path(run) / "config.json", "is this a run folder?")
+
+
+def load(run: Run) -> Model:
+    """The trained network of a run folder, in evaluation mode, and its ``config.json``."""
+    config = read_config(run)
+    if not (Path(run) / "weights.safetensors").is_file():
+        raise InputError(
+            f"{run}: is not finished; give the same apm train again and it goes on"
+        )
+    try:
+        net = build(config)
+    except KeyError as error:
+        raise InputError(
+            f"{Path(run) / 'config.json'}: has no {error}; get the run again"
+        ) from error
+    model.load_weights(net, run)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return net.to(device, memory_format=torch.channels_last).eval(), config
+
+
+# --- Predictions ---------------------------------------------------------------------------
+
+
+def photographs(paths: Sequence[str | os.PathLike], side: int) -> images.Photographs:
+    """The photographs at ``paths``, kept in memory where all of them take less than 2 GB."""
+    cache = len(paths) * 3 * 1.5 * side**2 < CACHED
+    return images.Photographs(list(paths), side, cache=cache)
+
+
+@torch.inference_mode()
+def outputs(net: nn.Module, photographs: images.Photographs, batch: int = BATCH) -> Tensor:
+    """What ``net`` says of each photograph, float32 (N, outputs) on the CPU, in eval mode."""
+    net.eval()
+    result = None
+    for indices, pixels in images.loader(photographs, min(batch, BATCH)):
+        p = _forward(net, pixels)
+        if result is None:
+            result = torch.empty(len(photographs), p.shape[1])
+        result[indices] = p
+    return result
+
+
+@torch.inference_mode()
+def predict(
+    run: Run | Model,
+    photographs: ratings.Collection | Sequence[str | os.PathLike],
+    names: Sequence[str] | None = None,
+    flips: bool = False,
+    skipped: list | None = None,
+) -> pd.DataFrame:
+    """Scores of photographs: columns ``image``, ``mean``, ``std``, ``p1`` to ``pK``.
+
+    ``run`` is a run folder, or what :func:`load` gave. ``photographs`` is a collection or
+    paths; ``names`` stand in the column ``image``, by default the paths as given. The
+    distribution p is l1-normalised; a mean-only variant has ``image`` and ``mean``. ``flips``
+    averages with the mirrored photograph. A photograph that cannot be read is an InputError,
+    or, where the list ``skipped`` is given, put there as (image, reason) and left out.
+    """
+    net, config = load(run) if isinstance(run, str | os.PathLike) else run
+    if config["settings"]["target"] == "objects":
+        raise InputError(f"{config['variant']}: classifies objects, it gives no scores")
+    if isinstance(photographs, ratings.Collection):
+        names, paths = list(photographs.table.index), list(photographs.table["path"])
+    else:
+        paths = [os.fspath(path) for path in photographs]
+        names = paths if names is None else list(names)
+    net.eval()
+    kept, found = [], []
+    bar = progress(range(len(paths)), "scoring", total=len(paths))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for start in range(0, len(paths), CHUNK):
+            chunk = range(start, min(start + CHUNK, len(paths)))
+            decoded = pool.map(lambda i: _load(paths[i], config["preprocessing"]), chunk)
+            tensors = {}
+            for i, tensor in zip(chunk, decoded, strict=True):
+                if isinstance(tensor, Tensor):
+                    tensors[i] = tensor
+                elif skipped is None:
+                    raise tensor
+                else:
+                    skipped.append((names[i], str(tensor)))
+            here = list(tensors)
+            result = np.zeros((len(here), net.head.fc2.out_features))
+            shapes = [tuple(tensors[i].shape[1:]) for i in here]
+            for group in images.batches(shapes, BATCH):
+                pixels = torch.stack([tensors[here[i]] for i in group])
+                result[group] = _score(net, pixels)
+                if flips:
+                    result[group] = (result[group] + _score(net, pixels.flip(-1))) / 2
+                bar.update(len(group))
+            kept += [names[i] for i in here]
+            found.append(result)
+    bar.close()
+    p = np.concatenate(found) if found else np.zeros((0, net.head.fc2.out_features))
+    return _frame(kept, p, config["settings"]["target"])
+
+
+def _load(path: str, preprocessing: dict) -> Tensor | InputError:
+    try:
+        return images.load(path, preprocessing["side"], preprocessing["longest"])
+    except InputError as error:
+        return error
+
+
+def _forward(net: nn.Module, pixels: Tensor) -> Tensor:
+    device = next(net.parameters()).device
+    x = images.normalise(pixels.to(device)).to(memory_format=torch.channels_last)
+    return net(x).float().cpu()
+
+
+def _score(net: nn.Module, pixels: Tensor) -> np.ndarray:
+    """Normalised distributions (B, K), or mean scores (B, 1)."""
+    p = _forward(net, pixels).numpy().astype(np.float64)
+    return p if p.shape[1] == 1 else metrics.normalise(p)
+
+
+def _frame(names: list[str], p: np.ndarray, target: str) -> pd.DataFrame:
+    table = pd.DataFrame({"image": names})
+    if target == "mean":
+        return table.assign(mean=p[:, 0])
+    table["mean"], table["std"] = metrics.mean(p), metrics.std(p)
+    bins = pd.DataFrame(p, columns=[f"p{k}" for k in range(1, p.shape[1] + 1)])
+    return pd.concat([table, bins], axis=1)
+
+
+def distributions(predictions: pd.DataFrame) -> np.ndarray:
+    """The (N, K) predicted distributions of a table of predictions, or (N,) mean scores."""
+    bins = [name for name in predictions.columns if name[0] == "p" and name[1:].isdigit()]
+    return predictions[bins or "mean"].to_numpy(np.float64)
+
+
+# --- Metrics -------------------------------------------------------------------------------
+
+
+def evaluate(
+    run: Run,
+    data: ratings.Collection | str | os.PathLike,
+    split: str = "test",
+    ceilings: dict | None = None,
+) -> dict:
+    """Metrics of a run on one split of a collection, in the form of ``metrics.json``.
+
+    Each metric is a dict with ``value``, ``low`` and ``high`` (a 95 % bootstrap interval over
+    images), or None where the variant or the data do not have it. Beside them stand the split's
+    name, size and hash, how many of its photographs the run was trained on, and under
+    ``references`` the constant predictor of the training photographs and, for a simulated
+    collection, the image ceiling and the vote ceiling. ``ceilings`` gives those two for votes
+    that are not the ones on disk.
+
+    Writes ``metrics.json`` and ``predictions.csv`` into the run folder.
+    """
+    loaded = load(run)
+    config = loaded[1]
+    collection = data if isinstance(data, ratings.Collection) else ratings.read(data)
+    part = collection.split(split)
+    if part.table.empty:
+        sizes = collection.table["split"].value_counts()
+        there = ", ".join(f"{name} ({sizes[name]})" for name in ratings.SPLITS if name in sizes)
+        raise InputError(f"{collection.root}: has no split {split!r}; it has {there}")
+    votes = "n1" in part.table
+    if votes and config["bins"] and part.bins != config["bins"]:
+        raise InputError(
+            f"{collection.root}: is rated on a scale of {part.bins}, {run} learnt one of "
+            f"{config['bins']}; use a run trained on this scale"
+        )
+    predictions = predict(loaded, part)
+    p = distributions(predictions)
+    constant = np.array(config["trained"]["mean_distribution"])
+    references = {"constant": _measured(np.tile(constant, (len(p), 1)), part)}
+    references.update(ceilings or _ceilings(collection, split))
+    result = {
+        "variant": config["variant"],
+        "profile": config["profile"],
+        "seed": config["seed"],
+        "split": split,
+        "split_hash": ratings.split_hash(part.table.index),
+        "data": collection.fingerprint,
+        **_measured(p, part),
+        "seen_in_training": int(seen_in_training(run, part.table["path"]).sum()),
+        "references": references,
+    }
+    write_table(Path(run) / "predictions.csv", predictions)
+    write_json(Path(run) / "metrics.json", result)
+    return result
+
+
+def measure(run: Run, collection) -> dict:
+    """What training ends with: the run measured on the test split, or else on validation."""
+    if read_config(run)["settings"]["target"] == "objects":
+        return _classified(run, collection)
+    there = set(collection.table["split"])
+    name = next((name for name in ("test", "val", "train") if name in there), "train")
+    return evaluate(run, collection, name)
+
+
+def seen_in_training(run: Run, paths: Iterable[str | os.PathLike]) -> np.ndarray:
+    """Whether each file, by its content, is one that the run was trained on: bool (N,)."""
+    table = Path(run) / "train.csv"
+    known = set(pd.read_csv(table, dtype=str)["sha256"]) if table.is_file() else set()
+    return np.array([file_hash(path) in known for path in paths], dtype=bool)
+
+
+def percentile(run: Run, means: Iterable[float]) -> np.ndarray:
+    """Share of the run's training photographs with a lower mean score, in percent: (N,)."""
+    known = np.sort(pd.read_csv(Path(run) / "train.csv")["mean"].to_numpy())
+    return 100 * np.searchsorted(known, np.asarray(means)) / len(known)
+
+
+def _measured(p: np.ndarray, part: ratings.Collection) -> dict:
+    """``metrics.report``, or where the data have mean scores only what is left of it."""
+    if p.ndim == 2 and p.shape[1] == 1:
+        p = p[:, 0]
+    if "n1" in part.table:
+        return metrics.report(p, part.counts)
+    p = metrics.mean(p) if p.ndim == 2 else p
+    result = dict.fromkeys(METRICS) | {"n": len(p)}
+    for name, function in (("mse", metrics.mse), ("rho", metrics.rho)):
+        value, low, high = metrics.bootstrap(function, p, part.means)
+        result[name] = {"value": value, "low": low, "high": high} if value == value else None
+    return result
+
+
+def _classified(run: Run, task) -> dict:
+    """Accuracy of an objects variant on the validation images of its task."""
+    net, config = load(run)
+    part = task.split("val")
+    shown = photographs(part.table["path"], config["settings"]["side"])
+    correct = outputs(net, shown).argmax(dim=1).numpy() == part.table["label"].to_numpy()
+    value, low, high = metrics.bootstrap(metrics.average, correct.astype(float))
+    result = {
+        "variant": config["variant"],
+        "profile": config["profile"],
+        "seed": config["seed"],
+        "split": "val",
+        "split_hash": ratings.split_hash(part.table.index),
+        "n": len(part.table),
+        **dict.fromkeys(METRICS),
+        "accuracy": {"value": value, "low": low, "high": high},
+    }
+    write_json(Path(run) / "metrics.json", result)
+    return result
+
+
+def _ceilings(collection: ratings.Collection, split: str) -> dict:
+    """The two ceilings of a simulated collection with the votes on disk, else nothing."""
+    if not (collection.root / "latents.csv").is_file():
+        return {}
+    stored = ratings.read(collection.root).table
+    part = collection.split(split)
+    bins = [name for name in stored.columns if name[0] == "n" and name[1:].isdigit()]
+    if not part.table.index.isin(stored.index).all() or not np.array_equal(
+        part.counts, stored.loc[part.table.index, bins]
+    ):
+        return {}
+    latents = world.read_latents(collection.root).loc[part.table.index]
+    found = crowd.ceilings(latents, part.counts)
+    return {
+        name: {metric: {"value": value} for metric, value in found[name].items()}
+        for name in ("image", "vote")
+    }
+
+
+# --- The table -----------------------------------------------------------------------------
+
+_HEADINGS = {
+    "kldiv": "KLDIV",
+    "cdloss": "CDLoss",
+    "mse": "MSE",
+    "rho": "rho",
+    "accuracy": "Acc.(%)",
+}
+_LATEX = {
+    "kldiv": r"KLDIV $\downarrow$",
+    "cdloss": r"CDLoss $\downarrow$",
+    "mse": r"MSE $\downarrow$",
+    "rho": r"$\rho$ $\uparrow$",
+    "accuracy": r"Acc.(\%) $\uparrow$",
+}
+
+
+def table(runs: Sequence[Run], format: str = "text") -> str:
+    """Table 1 of the paper for finished runs, each value with its interval.
+
+    Above the runs stands the constant predictor, below them, where the world is simulated, the
+    image ceiling and the vote ceiling. All must be measured on the same split of the same
+    photographs, which is named under the table. ``format`` is text, markdown, latex or csv.
+    """
+    if format not in FORMATS:
+        raise InputError(f"--format {format}: no such format; choose {', '.join(FORMATS)}")
+    found = [_read_json(Path(run) / "metrics.json", "is it finished?") for run in runs]
+    splits = {(item["split"], item["split_hash"]) for item in found}
+    if len(splits) > 1:
+        named = ", ".join(
+            f"{run} on {item['split']} {item['split_hash']}"
+            for run, item in zip(runs, found, strict=True)
+        )
+        raise InputError(
+            f"runs measured on different photographs: {named}; apm evaluate them alike"
+        )
+    references = found[0].get("references", {})
+    rows = [("constant", references["constant"])] if "constant" in references else []
+    rows += [(item["variant"], item) for item in found]
+    rows += [
+        (f"{name} ceiling", references[name])
+        for name in ("image", "vote")
+        if name in references
+    ]
+    first = found[0]
+    note = f"split {first['split']}, {first['n']} photographs, hash {first['split_hash']}"
+    if format == "csv":
+        return _csv(rows, first)
+    names = _LATEX if format == "latex" else _HEADINGS
+    cells = [["Method", *names.values()]]
+    cells += [[name, *(_cell(row.get(key), key) for key in METRICS)] for name, row in rows]
+    if format == "markdown":
+        lines = [f"| {' | '.join(row)} |" for row in cells]
+        lines.insert(1, "| --- |" + " ---: |" * len(METRICS))
+        return "\n".join([*lines, "", note])
+    if format == "latex":
+        lines = [" & ".join(row) + r" \\" for row in cells]
+        top = [r"\begin{tabular}{l" + "r" * len(METRICS) + "}", r"\hline", lines[0], r"\hline"]
+        return "\n".join([f"% {note}", *top, *lines[1:], r"\hline", r"\end{tabular}"])
+    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    ]
+    return "\n".join([*lines, note])
+
+
+def _cell(entry: dict | None, key: str) -> str:
+    if entry is None or entry.get("value") is None:
+        return "-"
+    scale, digits = (100, 1) if key == "accuracy" else (1, 3 if key in ("mse", "rho") else 4)
+    value, low, high = (entry.get(name) for name in ("value", "low", "high"))
+    text = f"{scale * value:.{digits}f}"
+    if low is None:
+        return text
+    return f"{text} [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
+
+
+def _csv(rows: list[tuple[str, dict]], first: dict) -> str:
+    flat = []
+    for name, row in rows:
+        line = {"method": name}
+        for key in METRICS:
+            for part in ("value", "low", "high"):
+                column = key if part == "value" else f"{key}_{part}"
+                line[column] = (row.get(key) or {}).get(part)
+        flat.append(line | {name: first[name] for name in ("split", "split_hash", "n")})
+    return pd.DataFrame(flat).to_csv(index=False).rstrip("\n")
+
+
+# --- Files ---------------------------------------------------------------------------------
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` at once: whoever reads it sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: dict) -> None:
+    """Write ``data`` as JSON, atomically; what is no number is written as null."""
+    text = json.dumps(_plain(data), indent=2, allow_nan=False, ensure_ascii=False)
+    write_bytes(path, (text + "\n").encode())
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write ``table`` as CSV without its index, atomically."""
+    text = io.StringIO()
+    table.to_csv(text, index=False, lineterminator="\n")
+    write_bytes(path, text.getvalue().encode())
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _read_json(path: Path, hint: str) -> dict:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; {hint}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: is not JSON ({error}); get the run again") from error
+
+
+def file_hash(path: str | os.PathLike) -> str:
+    """SHA-256 of the content of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

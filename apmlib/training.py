@@ -1,0 +1,539 @@
+"""The training loop, its history, and going on after an interruption.
+
+:func:`fit` is the loop that chapter 6 shows line by line: SGD with momentum (section 3.4 of the
+paper) on batches of one shape. All that is random in it, the order of the photographs and which
+ones are mirrored, follows from the seed and the number of the step alone. So the loop can stop
+at any row of its history and go on from ``state.pt`` to the same weights, bit for bit on a CPU.
+
+:func:`train` puts a run folder around it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import torchvision
+from safetensors.torch import save
+from torch import Tensor, nn
+
+import apmlib
+from apmlib import evaluation, images, losses, metrics, model, ratings, variants
+from apmlib.errors import InputError
+from apmlib.evaluation import write_bytes, write_json, write_table
+from apmlib.progress import progress
+
+HISTORY = (
+    "step",
+    "epoch",
+    "lr",
+    "loss",
+    "val_loss",
+    "val_rho",
+    "dead_bins",
+    "zero_outputs",
+    "grad_norm",
+    "l1_mass",
+)
+NO_IDENTITY = ("versions", "trained")  # of config.json: what may differ between equal runs
+
+
+def fit(
+    net: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    photographs: images.Photographs,
+    targets: Tensor,
+    settings: dict,
+    seed: int = 0,
+    check: Callable[[nn.Module], dict] | None = None,
+    state: dict | None = None,
+    save: Callable[[dict], None] | None = None,
+) -> dict:
+    """Train ``net`` in place and return the last state; the weights kept are in ``net``.
+
+    ``loss(p, g)`` is averaged over a batch. ``targets`` has a row for each photograph.
+    ``settings`` is the dict of ``variants.settings``. ``check(net)`` gives ``val_loss``
+    (lower is better) and ``val_rho`` for each row of the history. The weights kept are those
+    of the lowest ``val_loss``, or the last ones where ``settings["select"]`` is "last" or
+    ``check`` is None. ``save`` gets a state whenever a row is added; ``fit`` called with that
+    ``state`` goes on from there. A state holds tensors, numbers, lists and dicts only.
+
+    Raises InputError when the loss is no number any more.
+    """
+    device = next(net.parameters()).device
+    per_epoch = len(images.batches(photographs.shapes, settings["batch"]))
+    total = steps(settings, per_epoch)
+    interval = settings["interval"] or per_epoch
+    optimizer = torch.optim.SGD(
+        parameter_groups(net, settings), lr=0.0, momentum=settings["momentum"]
+    )
+    step, rows, best = 0, [], None
+    if state:
+        step, rows, best = state["step"], state["rows"], state["best"]
+        net.load_state_dict(state["net"])
+        optimizer.load_state_dict(state["optimizer"])
+    net.train()
+    seen = []  # what the row to come is made of
+    bar = progress(range(total), "training", total=total, initial=step)
+    while step < total:
+        epoch, done = divmod(step, per_epoch)
+        order = torch.Generator().manual_seed(_number(seed, "order", epoch))
+        epoch_batches = images.loader(photographs, settings["batch"], order)
+        for indices, batch in islice(epoch_batches, done, done + total - step):
+            factor = schedule(step, total, settings)
+            for group in optimizer.param_groups:
+                group["lr"] = group["rate"] * factor
+            if settings["flips"]:
+                batch = flip(batch, torch.Generator().manual_seed(_number(seed, "flip", step)))
+            x = images.normalise(batch.to(device)).to(memory_format=torch.channels_last)
+            p = net(x)
+            value = loss(p, targets[indices].to(device))
+            optimizer.zero_grad()
+            value.backward()
+            norm = nn.utils.clip_grad_norm_(net.parameters(), settings["clip"] or math.inf)
+            optimizer.step()
+            step += 1
+            bar.update()
+            seen.append((value.item(), norm.item(), p.detach().cpu()))
+            if step % interval and step < total:
+                continue
+
+            row = {"step": step, "epoch": step / per_epoch, "lr": settings["rate"] * factor}
+            row |= _summary(seen) | {"val_loss": math.nan, "val_rho": math.nan}
+            seen = []
+            if not math.isfinite(row["loss"]):
+                raise InputError(
+                    f"training: the loss is {row['loss']} at step {step}; lower the rates, "
+                    f"as with --set rate={settings['rate'] / 3:.1g}"
+                )
+            if check:
+                row |= check(net)
+                net.train()
+            if not check or settings["select"] == "last" or _lower(row["val_loss"], best):
+                best = {"step": step, "val_loss": row["val_loss"], "net": _copy(net)}
+            rows.append([float(row[name]) for name in HISTORY])
+            bar.set_postfix_str(f"loss {row['loss']:.4f}, validation {row['val_loss']:.4f}")
+            state = {"step": step, "rows": rows, "best": best}
+            state |= {"net": _copy(net), "optimizer": optimizer.state_dict()}
+            if save:
+                save(state)
+    bar.close()
+    net.load_state_dict(state["best"]["net"])
+    return state
+
+
+def steps(settings: dict, per_epoch: int) -> int:
+    """Number of steps of a run whose epochs have ``per_epoch`` steps."""
+    return settings["steps"] or max(1, round(settings["epochs"] * per_epoch))
+
+
+def schedule(step: int, total: int, settings: dict) -> float:
+    """What the rates are multiplied by at ``step`` (from 0) of ``total``.
+
+    "step" is the paper's: a tenth after every 20,000 steps. "cycle" rises in a straight line
+    over the first share ``warmup`` of the steps, then falls along half a cosine to nothing:
+    in the few hundred steps of a small profile every rate gets its turn.
+    """
+    if settings["schedule"] == "step":
+        return settings["decay"] ** (step // settings["decay_every"])
+    warm = settings["warmup"] * total
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / (total - warm)))
+
+
+def flip(batch: Tensor, generator: torch.Generator) -> Tensor:
+    """Mirror half of the photographs (B, 3, H, W), those that ``generator`` draws.
+
+    Taste hardly knows left from right, so a mirrored photograph is a second one for nothing.
+    """
+    chosen = torch.rand(len(batch), generator=generator) < 0.5
+    return torch.where(chosen.view(-1, 1, 1, 1), batch.flip(-1), batch)
+
+
+def parameter_groups(net: nn.Module, settings: dict) -> list[dict]:
+    """Parameters of ``net`` for SGD, by part and kind, each group with its ``rate``.
+
+    The convolutional layers have ``backbone_rate``, all else ``rate``. Weight decay is for
+    weights alone: biases, and what batch norm scales by, are vectors and have none. Frozen
+    parameters are left out.
+    """
+    groups = []
+    for part, rate in (("backbone", settings["backbone_rate"]), ("", settings["rate"])):
+        chosen = [
+            parameter
+            for name, parameter in net.named_parameters()
+            if parameter.requires_grad
+            and (name.startswith("backbone.") == (part == "backbone"))
+        ]
+        for decay, several in ((settings["weight_decay"], True), (0.0, False)):
+            members = [parameter for parameter in chosen if (parameter.ndim > 1) == several]
+            if members:
+                groups.append({"params": members, "rate": rate, "weight_decay": decay})
+    return groups
+
+
+def loss_function(settings: dict) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss that ``settings`` name, with its delta and scale, as a function of p and g."""
+    function = getattr(losses, settings["loss"], None)
+    if settings["loss"] in ("huber", "euclidean"):
+        return partial(function, delta=settings["delta"], scale=settings["scale"])
+    if settings["loss"] in ("emd", "kl", "cross_entropy"):
+        return function
+    raise InputError(
+        f"--set loss={settings['loss']}: no such loss; "
+        "choose huber, euclidean, emd, kl or cross_entropy"
+    )
+
+
+def _summary(seen: Sequence[tuple[float, float, Tensor]]) -> dict:
+    """Training's share of a row of the history, from loss, gradient norm and output by step."""
+    p = torch.cat([outputs for _, _, outputs in seen])
+    return {
+        "loss": float(np.mean([value for value, _, _ in seen])),
+        "grad_norm": float(np.mean([norm for _, norm, _ in seen])),
+        "dead_bins": int((p <= 0).all(dim=0).sum()),
+        "zero_outputs": float((p <= 0).all(dim=1).double().mean()),
+        "l1_mass": float(p.double().sum(dim=1).mean()),
+    }
+
+
+def _number(seed: int, purpose: str, count: int) -> int:
+    """A seed for one purpose and one step, unlike those of all others."""
+    digest = hashlib.sha256(f"{seed} {purpose} {count}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")
+
+
+def _lower(value: float, best: dict | None) -> bool:
+    return best is None or value < best["val_loss"]
+
+
+def _copy(net: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in net.state_dict().items()}
+
+
+# --- What is learnt ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Objects:
+    """The objects task: single objects with a label each, for pre-training a backbone.
+
+    ``table`` is indexed by ``image`` and has columns ``path``, ``label`` (int64) and ``split``
+    ("train" or "val"). ``classes`` names the labels 0, 1, ...
+    """
+
+    root: Path
+    table: pd.DataFrame
+    classes: list[str]
+
+    @property
+    def bins(self) -> int:
+        """Number of classes: the outputs of the network."""
+        return len(self.classes)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of images and labels: 16 hexadecimal digits."""
+        text = self.table[["label", "split"]].to_csv() + ",".join(self.classes)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def split(self, name: str) -> Objects:
+        """The part whose split is ``name``."""
+        return Objects(self.root, self.table[self.table["split"] == name], self.classes)
+
+
+def read_objects(root: str | os.PathLike) -> Objects:
+    """The objects task in folder ``root``: ``objects.csv`` beside ``images/``.
+
+    The table has columns image, label (0, 1, ...), kind (the label's name) and split
+    ("train" or "val").
+    """
+    root = Path(root).resolve()
+    file = root / "objects.csv"
+    if not file.is_file():
+        raise InputError(f"{file}: no such file; the objects variants learn from objects.csv")
+    table = pd.read_csv(file, dtype={"image": str})
+    absent = [name for name in ("image", "label", "kind", "split") if name not in table]
+    if absent or table.empty:
+        raise InputError(f"{file}: needs the columns image,label,kind,split, and rows")
+    table["path"] = [str(root / "images" / name) for name in table["image"]]
+    kinds = table.drop_duplicates("label").sort_values("label")["kind"]
+    return Objects(root, table.set_index("image"), list(kinds))
+
+
+def targets_of(data: ratings.Collection | Objects, target: str) -> Tensor:
+    """What is to be learnt of the photographs of ``data``, one row each.
+
+    "dist": float32 (N, K) distributions; "mean": float32 (N, 1) mean scores; "objects": int64
+    (N,) labels.
+    """
+    if target == "objects":
+        return torch.tensor(data.table["label"].to_numpy(np.int64))
+    if target == "mean":
+        return torch.tensor(data.means, dtype=torch.float32)[:, None]
+    return torch.tensor(data.distributions, dtype=torch.float32)
+
+
+def validator(
+    loss: Callable[[Tensor, Tensor], Tensor],
+    photographs: images.Photographs,
+    targets: Tensor,
+    settings: dict,
+) -> Callable[[nn.Module], dict]:
+    """A function of the network: its ``val_loss`` and ``val_rho`` on these photographs."""
+
+    def check(net: nn.Module) -> dict:
+        p = evaluation.outputs(net, photographs, settings["batch"])
+        values = {"val_loss": loss(p, targets).item(), "val_rho": math.nan}
+        if settings["target"] == "dist":
+            values["val_rho"] = metrics.rho(
+                metrics.mean(p.numpy()), metrics.mean(targets.numpy())
+            )
+        elif settings["target"] == "mean":
+            values["val_rho"] = metrics.rho(p[:, 0].numpy(), targets[:, 0].numpy())
+        return values
+
+    return check
+
+
+# --- The run folder ------------------------------------------------------------------------
+
+
+def train(
+    variant: str,
+    collection: ratings.Collection | Objects,
+    out: str | os.PathLike,
+    profile: str = "laptop",
+    seed: int = 0,
+    init: str | os.PathLike | None = None,
+    restart: bool = False,
+    overrides: dict | None = None,
+) -> Path:
+    """Train ``variant`` on ``collection`` into the run folder ``out`` and return it.
+
+    ``init`` is a run folder or a file of weights for the convolutional layers; without it the
+    profiles photos and full take torchvision's ImageNet weights, the others start from random
+    weights. ``overrides`` change single settings. A finished run of the same configuration is
+    returned as it is, an unfinished one goes on, and another one is an InputError, unless
+    ``restart`` throws it away. The run is measured on the test split, or where there is none on
+    validation, after all choices are made.
+    """
+    out = Path(out)
+    config = configuration(variant, collection, profile, seed, init, overrides)
+    if _finished(out, config, restart):
+        return out
+    settings = config["settings"]
+    joined = settings["select"] == "last" and settings["target"] != "objects"
+    learnt = collection.split("train")
+    held_out = None if joined else collection.split("val")
+    if joined:
+        rows = collection.table["split"].isin(["train", "val"])
+        learnt = ratings.Collection(collection.root, collection.table[rows])
+    if learnt.table.empty:
+        raise InputError(
+            f"{collection.root}: no photographs to train on; mend its split column"
+        )
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(seed)
+    net = evaluation.build(config)
+    if init or settings["pretrained"]:
+        model.load_backbone(net.backbone, init or "imagenet")
+    freeze(net.backbone, settings["frozen"])
+    targets = targets_of(learnt, settings["target"])
+    if settings["target"] != "objects":
+        net.init_head(targets.mean(dim=0))
+    net.to(device, memory_format=torch.channels_last)
+
+    loss = loss_function(settings)
+    check = None
+    if held_out is not None and len(held_out.table):
+        seen = evaluation.photographs(held_out.table["path"], settings["side"])
+        check = validator(loss, seen, targets_of(held_out, settings["target"]), settings)
+    photographs = evaluation.photographs(learnt.table["path"], settings["side"])
+
+    def save_state(state: dict) -> None:
+        write_table(out / "history.csv", pd.DataFrame(state["rows"], columns=HISTORY))
+        temporary = out / ".state.pt"
+        torch.save(state, temporary)
+        os.replace(temporary, out / "state.pt")
+
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "config.json", config)
+    state = None
+    if (out / "state.pt").is_file():
+        state = torch.load(out / "state.pt", map_location=device, weights_only=True)
+    state = fit(net, loss, photographs, targets, settings, seed, check, state, save_state)
+
+    best = state["best"]
+    config["trained"] = {"steps": state["step"], "kept_step": best["step"]}
+    if settings["target"] != "objects":
+        config["trained"]["mean_distribution"] = _mean_distribution(learnt)
+    write_json(out / "config.json", config)
+    _write_training_list(out / "train.csv", learnt)
+    weights = {name: tensor.contiguous() for name, tensor in best["net"].items()}
+    write_bytes(out / "weights.safetensors", save(weights))
+    evaluation.measure(out, collection)
+    (out / "state.pt").unlink()
+    return out
+
+
+def configuration(
+    variant: str,
+    collection: ratings.Collection | Objects,
+    profile: str,
+    seed: int = 0,
+    init: str | os.PathLike | None = None,
+    overrides: dict | None = None,
+) -> dict:
+    """What ``config.json`` says before training: what a run depends on, and the versions."""
+    settings = variants.settings(variant, profile, overrides)
+    objects = settings["target"] == "objects"
+    if objects != isinstance(collection, Objects):
+        raise InputError(
+            f"{collection.root}: {variant} is trained on "
+            + (
+                "the objects task, a folder with objects.csv"
+                if objects
+                else "rated photographs"
+            )
+        )
+    means_only = not objects and "n1" not in collection.table
+    if means_only and settings["target"] == "dist":
+        raise InputError(
+            f"{collection.root / 'ratings.csv'}: holds mean scores only, and {variant} learns "
+            "distributions; give the votes n1..nK, or train vgg-imn-mean"
+        )
+    config = {
+        "variant": variant,
+        "profile": profile,
+        "seed": seed,
+        "bins": None if means_only else collection.bins,
+        "settings": settings,
+        "preprocessing": {
+            "side": settings["side"],
+            "longest": images.PANORAMA * settings["side"],
+            "mean": list(images.MEAN),
+            "std": list(images.STD),
+        },
+        "data": collection.fingerprint,
+        "init": evaluation.file_hash(model.weights_file(init)) if init else None,
+        "code": code_key(),
+        "versions": {
+            "apmlib": apmlib.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+        },
+    }
+    if objects:
+        config["classes"] = collection.classes
+    return config
+
+
+# What a trained run depends on. A change in one of these makes stored runs out of date.
+KEYED_MODULES = (
+    "evaluation",
+    "images",
+    "losses",
+    "metrics",
+    "model",
+    "ratings",
+    "spp",
+    "training",
+    "variants",
+)
+
+
+def code_key(modules: Sequence[str] = KEYED_MODULES) -> str:
+    """Hash of the source of ``modules``, blank lines and lines of comment left out."""
+    digest = hashlib.sha256()
+    for name in modules:
+        text = (Path(__file__).parent / f"{name}.py").read_text(encoding="utf-8")
+        lines = (line.rstrip() for line in text.splitlines())
+        kept = [line for line in lines if line and not line.lstrip().startswith("#")]
+        digest.update("\n".join([name, *kept]).encode())
+    return digest.hexdigest()[:12]
+
+
+def freeze(backbone: nn.Module, stage: str) -> None:
+    """Leave the layers of ``backbone`` up to and with the module named ``stage`` untrained.
+
+    With small data the early layers, which see edges and colours, have nothing new to learn.
+    """
+    if not stage:
+        return
+    names = [name for name, _ in backbone.named_modules()]
+    if stage not in names:
+        raise InputError(
+            f"--set frozen={stage}: {backbone.name} has no such layer; it has "
+            + ", ".join(name for name, _ in backbone.named_children())
+        )
+    last = max(i for i, name in enumerate(names) if f"{name}.".startswith(f"{stage}."))
+    for name in names[: last + 1]:
+        for parameter in backbone.get_submodule(name).parameters(recurse=False):
+            parameter.requires_grad = False
+
+
+def _finished(out: Path, config: dict, restart: bool) -> bool:
+    """Whether ``out`` holds this very run, complete. Another run there is an InputError."""
+    if not (out / "config.json").is_file():
+        if out.is_dir() and any(out.iterdir()) or out.is_file():
+            raise InputError(f"{out}: is there and no run folder; choose another --out")
+        return False
+    old = evaluation.read_config(out)
+    if restart:
+        for name in ("weights.safetensors", "state.pt", "metrics.json", "predictions.csv"):
+            (out / name).unlink(missing_ok=True)
+        return False
+    differing = _differences(old, config)
+    if differing:
+        raise InputError(
+            f"{out}: holds another run (different: {', '.join(differing)}); "
+            "choose another --out, or --restart to train anew"
+        )
+    return (out / "weights.safetensors").is_file() and not (out / "state.pt").is_file()
+
+
+def _differences(old: dict, new: dict) -> list[str]:
+    """Names of what two configurations do not share, settings by their own name."""
+    names = [
+        key
+        for key in sorted(
+            (old.keys() | new.keys()) - {*NO_IDENTITY, "settings", "preprocessing"}
+        )
+        if old.get(key) != new.get(key)
+    ]
+    one, two = old.get("settings", {}), new.get("settings", {})
+    return names + sorted(
+        key for key in one.keys() | two.keys() if one.get(key) != two.get(key)
+    )
+
+
+def _mean_distribution(collection: ratings.Collection) -> list[float]:
+    """What the constant predictor of this run's training photographs says: K shares."""
+    if "n1" not in collection.table:
+        return [float(collection.means.mean())]
+    return [float(share) for share in collection.distributions.mean(axis=0)]
+
+
+def _write_training_list(path: Path, data: ratings.Collection | Objects) -> None:
+    """train.csv: what the run has seen, for percentiles and to notice leakage."""
+    table = pd.DataFrame({"image": data.table.index})
+    table["sha256"] = [evaluation.file_hash(file) for file in data.table["path"]]
+    if isinstance(data, Objects):
+        table["label"] = data.table["label"].to_numpy()
+    else:
+        table["mean"] = data.means
+    write_table(path, table)

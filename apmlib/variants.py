@@ -1,0 +1,227 @@
+"""Every row of Table 1 that is built so far, and the sizes at which it can be trained, as data.
+
+A *variant* says what is trained: which family of networks, towards what, with which loss. A
+*profile* says at what size: how large the photographs, which network of the family, how many
+epochs, at which rates. Together with a few ``--set KEY=VALUE`` they make the *settings* of a
+run, a flat dict that is all the training loop reads.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from apmlib.errors import InputError
+
+
+@dataclass(frozen=True)
+class Variant:
+    """What is trained.
+
+    ``family`` is "vgg" or "resnet". ``target`` is "dist" (the score distribution, K outputs),
+    "mean" (the mean score, one output) or "objects" (the classes of the objects task). ``loss``
+    names a function of ``apmlib.losses``. ``scale`` is the scaling of that loss: "paper" for
+    equation 1 as printed, "caffe" for equation 1 divided by delta, which is what Caffe's layer
+    computes for sigma = 3. ``start`` is the variant whose convolutional layers it starts from,
+    where the profile has no ImageNet weights.
+    """
+
+    name: str
+    family: str
+    target: str
+    loss: str
+    scale: str = "caffe"
+    delta: float = 1 / 9
+    start: str | None = None
+
+
+# Huber and Euclidean rows have the same scale, so that they differ in the shape of the loss and
+# not in the size of the step; the size of the step is an experiment of its own.
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant("objects-vgg", "vgg", "objects", "cross_entropy"),
+        Variant("objects-resnet", "resnet", "objects", "cross_entropy"),
+        Variant("vgg-imn-mean", "vgg", "mean", "huber", start="objects-vgg"),
+        Variant("vgg-imn-dist-eucl", "vgg", "dist", "euclidean", start="objects-vgg"),
+        Variant("vgg-imn-dist", "vgg", "dist", "huber", start="objects-vgg"),
+        Variant("resnet-imn-dist", "resnet", "dist", "huber", start="objects-resnet"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """At what size a variant is trained.
+
+    ``only`` holds, by variant, target or family (later ones win in the order family, target,
+    variant), what differs from the rest of the profile.
+    """
+
+    name: str
+    # Data
+    images: int  # photographs in the simulated collection (0: the profile needs one's own)
+    side: int  # the shorter side in pixels
+    flips: bool = True  # mirrored at random while training
+    # Network
+    vgg: str = "vgg-narrow"
+    resnet: str = "resnet-narrow"
+    width: int = 32  # channels of the first stage, narrow networks only
+    stages: int = 3  # narrow networks only
+    hidden: int = 256  # units of the first fully connected layer
+    pretrained: bool = False  # starts from ImageNet weights, not from the objects task
+    frozen: str = ""  # the convolutional layers up to this module are not trained
+    # Schedule
+    batch: int = 32
+    epochs: float = 10  # times through the training photographs; ignored where steps is set
+    steps: int = 0
+    interval: int = 0  # steps between two rows of the history (0: an epoch)
+    schedule: str = "cycle"  # "cycle": warm-up, then a cosine to nothing; "step": the paper's
+    warmup: float = 0.1  # share of the steps, "cycle" only
+    decay: float = 0.1  # "step" only
+    decay_every: int = 20_000  # steps, "step" only
+    # Optimiser
+    rate: float = 0.05  # of the fully connected layers
+    backbone_rate: float = 0.05  # of the convolutional layers
+    momentum: float = 0.9
+    weight_decay: float = 5e-4  # on weights, not on biases
+    clip: float = 1.0  # largest l2 norm of the gradient (0: not clipped)
+    average: float = 0.0  # weights averaged with this decay by step (0: the last ones)
+    # Which weights are kept, and what they are trained on
+    select: str = "best"  # "best": lowest validation loss; "last": validation joins training
+    only: dict = field(default_factory=dict)
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            "smoke",
+            images=400,
+            side=64,
+            width=12,
+            stages=2,
+            hidden=64,
+            batch=16,
+            epochs=4,
+            only={"objects": {"images": 600, "epochs": 2, "rate": 0.05, "batch": 32}},
+        ),
+        Profile(
+            "laptop",
+            images=10_000,
+            side=96,
+            width=24,
+            epochs=8,
+            only={"objects": {"images": 8_000, "epochs": 5, "rate": 0.1, "side": 64}},
+        ),
+        Profile(
+            "photos",
+            images=0,
+            side=400,
+            vgg="vgg16:conv4",
+            resnet="resnet18:layer3",
+            hidden=512,
+            pretrained=True,
+            frozen="layer2",
+            batch=16,
+            epochs=12,
+            rate=0.01,
+            backbone_rate=0.001,
+            select="last",
+            only={"vgg": {"frozen": "features.9"}},
+        ),
+        # The paper: batch, rate, momentum, weight decay, a lower rate every 20,000 iterations.
+        # Not in the paper, so our choice: 2,048 hidden units, 60,000 iterations, a tenth at
+        # each lowering, both networks cut after their last convolutional stage.
+        Profile(
+            "full",
+            images=0,
+            side=500,
+            vgg="vgg16",
+            resnet="resnet101",
+            hidden=2_048,
+            pretrained=True,
+            batch=128,
+            steps=60_000,
+            interval=2_000,
+            schedule="step",
+            rate=1e-3,
+            backbone_rate=1e-3,
+            clip=0.0,
+        ),
+    )
+}
+
+_FIXED = ("name", "only", "images")  # of a profile, not of a run
+_FROM_VARIANT = ("family", "target", "loss", "scale", "delta")
+
+
+def variant(name: str) -> Variant:
+    """The variant of this name, else an ``InputError`` that lists the names."""
+    if name not in VARIANTS:
+        raise InputError(
+            f"variant {name!r}: no such variant; choose one of {', '.join(VARIANTS)}"
+        )
+    return VARIANTS[name]
+
+
+def profile(name: str) -> Profile:
+    """The profile of this name, else an ``InputError`` that lists the names."""
+    if name not in PROFILES:
+        raise InputError(
+            f"profile {name!r}: no such profile; choose one of {', '.join(PROFILES)}"
+        )
+    return PROFILES[name]
+
+
+def images(variant_name: str, profile_name: str) -> int:
+    """Number of photographs that the simulated collection of this variant and profile has."""
+    return _merged(variant(variant_name), profile(profile_name))["images"]
+
+
+def settings(variant_name: str, profile_name: str, overrides: dict | None = None) -> dict:
+    """All that the training loop reads, flat: the profile, the variant, then ``overrides``.
+
+    ``overrides`` maps a key to a value or, from the command line, to its text. ``backbone`` is
+    among the keys: the network of the variant's family. An unknown key or a value of the wrong
+    kind is an ``InputError``.
+    """
+    chosen, size = variant(variant_name), profile(profile_name)
+    values = _merged(chosen, size)
+    values["backbone"] = values[chosen.family]
+    values.update({key: getattr(chosen, key) for key in _FROM_VARIANT})
+    for key in (*_FIXED, "vgg", "resnet"):
+        values.pop(key, None)
+    for key, value in (overrides or {}).items():
+        if key not in values or key in ("family", "target"):
+            keys = ", ".join(sorted(values.keys() - {"family", "target"}))
+            raise InputError(f"--set {key}: no such setting; choose one of {keys}")
+        values[key] = _typed(key, value, type(values[key]))
+    return values
+
+
+def _merged(chosen: Variant, size: Profile) -> dict:
+    values = {item.name: getattr(size, item.name) for item in fields(size)}
+    for name in (chosen.family, chosen.target, chosen.name):
+        values.update(size.only.get(name, {}))
+    return values
+
+
+def _typed(key: str, value: object, kind: type) -> object:
+    """``value`` as ``kind`` (bool, int, float or str), from its text where it is one."""
+    try:
+        if kind is bool and isinstance(value, str):
+            return {
+                "true": True,
+                "yes": True,
+                "1": True,
+                "false": False,
+                "no": False,
+                "0": False,
+            }[value.lower()]
+        if kind is int and float(value) != int(float(value)):
+            raise ValueError
+        return kind(float(value)) if kind is int else kind(value)
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"--set {key}={value}: not a value for this setting; give a {kind.__name__}"
+        ) from None
