@@ -246,8 +246,8 @@ def treat(display: np.ndarray, strength: float, seed: int) -> np.ndarray:
         out = out + F(0.5) * (out - grey[..., None])
     elif kind == "grain":
         rough = soften(_grain(height, width, seed, 5), min(height, width) / 260)
-        rough = rough * F(0.20 / (rough.std() + 1e-6))
-        out = np.repeat((_steep(grey, 3.0) + rough)[..., None], 3, axis=-1)
+        rough = rough * F(0.11 / (rough.std() + 1e-6))
+        out = np.repeat((_steep(grey, 2.4) + rough)[..., None], 3, axis=-1)
     elif kind == "infrared":
         out = display[..., [1, 0, 2]] * np.array([1.25, 0.75, 1.1], F)
         out = out + F(0.8) * (out - grey[..., None])

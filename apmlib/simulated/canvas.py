@@ -260,6 +260,8 @@ def noise(
     smooth: interpolate between texels; by default only where they are larger than a pixel.
     """
     x, y = np.broadcast_arrays(np.asarray(x, F), np.asarray(y, F))
+    if x.size == 0:
+        return np.zeros(x.shape, F)
     place = np.random.SeedSequence(int(seed) & 0xFFFFFFFF).generate_state(3)
     pyramid, starts = _pyramid(kind, int(place[0]) % KINDS[kind])
     zoom = F(TILE / (CYCLES * scale))

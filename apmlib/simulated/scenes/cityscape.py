@@ -6,6 +6,7 @@ import numpy as np
 
 from apmlib.simulated.canvas import Canvas, F, linear, mix, noise, oklch, smoothstep
 from apmlib.simulated.scenes import outdoors as out
+from apmlib.simulated.scenes.landscape import moon
 
 SODIUM, COLD, NEON = "#ffb35c", "#cfe2ff", "#ff4fa3"
 
@@ -401,6 +402,7 @@ def _afloat(canvas, x, base, size, kind, hour, palette, lamps, gain, rng):
                 0.008 * size,
                 linear("#ffe2a8") * F(1.8 * gain),
             )
+    out.echo(canvas, x, base, size, 0.5, 11)
     at = canvas.window(x - 0.6 * size, base, x + 0.6 * size, base + 0.5 * size)
     down = (canvas.y[at] - F(base)) / F(0.5 * size)
     streak = noise(canvas.x[at] * 3, canvas.y[at] * 9, 0.4, 7, smooth=True)
@@ -548,8 +550,6 @@ def _passer(canvas, row, rng, hour, palette, hy, lamps, gain):
     depth = float(out.distance(1 / max(base - hy, 0.05)))
     if base < hy + 0.06:
         if pick < 0.35:
-            from apmlib.simulated.scenes.landscape import moon
-
             moon(canvas, x, y, size, hour, inner)
             return
         sign(canvas, x, y, size, accent, gain, inner)

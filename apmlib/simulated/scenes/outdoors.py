@@ -102,7 +102,7 @@ class Palette:
     def __init__(self, rng: np.random.Generator, harmony: float):
         base, spread = float(rng.random()), rng.permutation(len(self.ZONES))
         warm = 0.17 + 0.1 * float(rng.normal())
-        self.clash = max(0.0, 1 - harmony * 1.25) ** 1.2 * 0.85
+        self.clash = max(0.0, 1 - harmony * 1.25) ** 1.2 * 0.62
         self.unite = max(0.0, harmony - 0.5) * 0.3
         self.base = base
         self.hues = {}
@@ -331,6 +331,27 @@ def reflect(
     )
     colour = mix(tint, image, fresnel)
     canvas.paint(colour, water, depth=distance(z), at=at)
+
+
+def echo(canvas: Canvas, x: float, base: float, size: float, ripple: float, seed: int) -> None:
+    """Mirror the subject, which floats or stands in water at y = base, below itself."""
+    at = canvas.window(x - size, base, x + size, base + 0.9 * size)
+    X, Y = canvas.x[at], canvas.y[at]
+    if X.size == 0:
+        return
+    down = np.maximum(Y - F(base), 0)
+    wave = noise(X * F(2), down * F(9), 0.25, seed, smooth=True) - F(0.5)
+    rows = (F(base) - down + wave * F(0.10 * ripple) * np.sqrt(down) - canvas.ys[0]) / F(
+        canvas.px
+    )
+    rows = np.clip(np.rint(rows), 0, len(canvas.ys) - 1).astype(np.int32)
+    columns = np.arange(len(canvas.xs))[None, at[1]] + np.rint(
+        wave * F(0.05 * ripple / canvas.px)
+    )
+    columns = np.clip(columns, 0, len(canvas.xs) - 1).astype(np.int32)
+    cover = canvas.mask[rows, columns] * np.clip(F(0.85) - down * F(0.6 / size), 0, 1)
+    colour = canvas.rgb[rows, columns] * F(0.8)
+    canvas.paint(colour, cover * (F(0.75) + wave * F(ripple)).clip(0, 1), at=at)
 
 
 # --- trees -------------------------------------------------------------------------------

@@ -37,13 +37,15 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
     seeds, form = rng.integers(1 << 30, size=12), rng.random(10)
     _headland(canvas, hy, hour, palette, seeds, form)
 
-    picks = rng.random(3)
-    inner = np.random.default_rng(int(rng.integers(1 << 30)))
+    picks, inner = rng.random(3), np.random.default_rng(int(rng.integers(1 << 30)))
     accent = palette.accent(rng)
     x, y = canvas.place(row["subject_x"], row["subject_y"])
     size = float(row["subject_size"])
     base = y + size / 2
-    at_sea = base < hy + 0.30 or picks[0] < 0.5
+    # What the water ends at, in eye heights; the subject decides which of them it stands on.
+    shore = 1.2 + 3.0 * form[0] if form[1] < 0.55 else 0.0
+    beach = shore > 0 and 1 / max(base - hy, 0.02) < shore - 0.45 and picks[0] < 0.75
+    at_sea = not beach
     above = base < hy + 0.012
     if above:
         if hour.name in ("night", "dusk") or picks[1] < 0.4:
@@ -51,23 +53,13 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
         else:
             _gull(canvas, x, y, size, hour)
     sea = canvas.window(canvas.left, hy, canvas.right, canvas.bottom)
-    shore = 1.2 + 3.0 * form[0] if form[1] < 0.55 else 0.0
+    if at_sea and shore:
+        shore = min(shore, 0.9 / max(base - hy + 0.05, 0.05))
+    _sea(canvas, hy, hour, palette, seeds, form, sea)
     if not above and at_sea:
         kind = ["boat", "boat", "lighthouse", "stack", "pier"][int(picks[1] * 5)]
         _at_sea(canvas, x, base, size, kind, accent, hour, inner, hy)
-    _sea(canvas, row, hy, hour, palette, seeds, form, sea, base if not above and at_sea else hy)
-    if not above and at_sea:
-        _at_sea(
-            canvas,
-            x,
-            base,
-            size,
-            kind,
-            accent,
-            hour,
-            np.random.default_rng(inner.bit_generator.seed_seq),
-            hy,
-        )
+        out.echo(canvas, x, base, size, 0.2 + 0.8 * form[7], int(seeds[10]))
     if shore:
         _beach(canvas, hy, hour, palette, seeds, form, shore)
     elif form[2] < 0.6:
@@ -92,7 +84,7 @@ def _headland(canvas, hy, hour, palette, seeds, form):
         canvas.paint(colour, cover, depth=0.9, at=at)
 
 
-def _sea(canvas, row, hy, hour, palette, seeds, form, at, foot):
+def _sea(canvas, hy, hour, palette, seeds, form, at):
     x, y = canvas.x[at], canvas.y[at]
     down = np.maximum(y - F(hy), F(1e-4))
     z = 1 / (down + F(0.012))
