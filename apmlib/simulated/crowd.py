@@ -238,8 +238,8 @@ def visible(latents: pd.DataFrame, crowd: Crowd = DEFAULT, taste: Taste | None =
     worth = np.asarray(taste(latents), dtype=np.float64)
     if worth.shape != (len(latents),) or not np.isfinite(worth).all():
         raise InputError(
-            f"taste: gave {worth.shape} with {int(np.isnan(worth).sum())} nan for {len(latents)} "
-            "photographs; return one finite score of 1 to 10 for each"
+            f"taste: gave {worth.shape} with {int(np.isnan(worth).sum())} nan for "
+            f"{len(latents)} photographs; return one finite score of 1 to 10 for each"
         )
     return np.clip(worth, 1.0, BINS)
 
@@ -332,8 +332,8 @@ def revote(
     absent = collection.table.index.difference(latents.index)
     if len(absent):
         raise InputError(
-            f"{collection.root / 'latents.csv'}: has no row for image {absent[0]}; use the table "
-            "that was written with these photographs"
+            f"{collection.root / 'latents.csv'}: has no row for image {absent[0]}; use the "
+            "table that was written with these photographs"
         )
     counts = pd.DataFrame(
         vote(latents, crowd, seed, taste),
@@ -442,7 +442,7 @@ def _size(row: pd.DataFrame) -> Array:
 
 
 def _horizon(height: pd.Series) -> Array:
-    """A horizon on a third against one that cuts the picture in half; NaN where there is none."""
+    """A horizon on a third against one that halves the picture; NaN where there is none."""
     off = (height - 0.5).abs()
     return _beside(off, 0.07) - _beside(off - 1 / 6, 0.07)
 
