@@ -125,7 +125,10 @@ def outline(points, steps: int = 6) -> np.ndarray:
     a, b, c, d = np.roll(p, 1, 0), p, np.roll(p, -1, 0), np.roll(p, -2, 0)
     t = np.arange(steps)[:, None, None] / steps
     line = 0.5 * (
-        2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+        2 * b
+        + (c - a) * t
+        + (2 * a - 5 * b + 4 * c - d) * t**2
+        + (3 * b - a - 3 * c + d) * t**3
     )
     return line.transpose(1, 0, 2).reshape(-1, 2)
 
@@ -162,7 +165,7 @@ def blade(u, v, length: float, width: float, belly: float = 0.45, tip: float = 1
     """
     t = np.clip(u * F(1 / length), 0, 1)
     power = math.log(0.5) / math.log(belly)
-    half = F(width) * np.maximum(np.sin(F(math.pi) * t**F(power)), 0) ** F(tip)
+    half = F(width) * np.maximum(np.sin(F(math.pi) * t ** F(power)), 0) ** F(tip)
     distance = np.maximum(np.abs(v) - half, np.maximum(-u, u - F(length)))
     return distance, half * F(0.35) * np.sqrt(np.maximum(1 - (v / (half + F(1e-5))) ** 2, 0))
 
@@ -213,11 +216,13 @@ def lit(normal, light: Light, wrap: float = 0.2) -> np.ndarray:
     lx, ly, lz = light.direction
     facing = nx * F(lx) + ny * F(ly) + nz * F(lz)
     key = np.maximum((facing + F(wrap)) * F(1 / (1 + wrap)), 0)
-    sky = F(0.75) - F(0.25) * ny
-    result = key[..., None] * np.asarray(light.key, F) + sky[..., None] * np.asarray(light.fill, F)
     if light.rim:
         edge = (1 - nz) ** 3 * np.clip(F(0.4) - nx * F(lx) * F(0.8) - ny * F(0.6), 0, 1)
-        result += (F(light.rim) * edge)[..., None] * np.asarray(light.key, F)
+        key += F(light.rim) * edge
+    sky = F(0.75) - F(0.25) * ny
+    result = np.empty((*key.shape, 3), F)
+    for i in range(3):
+        result[..., i] = key * F(light.key[i]) + sky * F(light.fill[i])
     return result
 
 
@@ -298,7 +303,9 @@ class Model:
         """Paint a part of the subject without changing its depth."""
         self.canvas.paint(colour, coverage, None, subject=True, at=at)
 
-    def body(self, at, shape: Shape, colour, light, depth, soft=0.0, relief=None, **more) -> None:
+    def body(
+        self, at, shape: Shape, colour, light, depth, soft=0.0, relief=None, **more
+    ) -> None:
         """The function `body` for a shape in the unit, always part of the subject."""
         shape = shape[0] * F(self.unit), shape[1] * F(self.unit)
         if relief is not None:

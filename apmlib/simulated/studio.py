@@ -16,7 +16,7 @@ WHITE = np.array([1.0, 0.98, 0.95], F)
 
 
 def lamp(row: dict, rng: np.random.Generator) -> Light:
-    """A lamp by the latent `light`: flat from the front (0) .. low, golden, from the side (1)."""
+    """A lamp by the latent `light`: flat, from the front (0) .. golden, from the side (1)."""
     quality = float(row["light"])
     side = 1.0 if rng.random() < 0.5 else -1.0
     turn = math.radians(12 + 62 * quality + rng.uniform(-6, 6)) * side
@@ -74,7 +74,9 @@ def bokeh(canvas, row, rng, colours, number: int, size: float, low=-0.6, high=0.
         strength = rng.uniform(0.2, 0.9)
         at, u, v = shapes.local(canvas, x, y, r * 1.2)
         d = np.sqrt(u * u + v * v)
-        disc = canvas.edge(d - F(r), 0.12 * r) * (F(0.75) + F(0.5) * smoothstep(0.6, 1, d / F(r)))
+        disc = canvas.edge(d - F(r), 0.12 * r) * (
+            F(0.75) + F(0.5) * smoothstep(0.6, 1, d / F(r))
+        )
         canvas.glow(colour, disc * F(strength), at)
 
 
@@ -84,10 +86,30 @@ def foliage(canvas, row, rng, hue: float = 0.36, bright: float = 1.0) -> None:
     dark, lit_ = oklch(0.24, 0.06, hue + 0.03), oklch(0.56, 0.12, hue - 0.03)
     gold = oklch(0.72, 0.13, hue - 0.07)
     broad = canvas.noise(canvas.x, canvas.y, rng.uniform(0.3, 0.6), int(seeds[0]), "soft")
-    fine = canvas.noise(canvas.x, canvas.y, 0.09, int(seeds[1]))
+    leaves = np.random.default_rng(int(seeds[1]))
     quality = float(row["light"])
-    level = F(0.6) * broad + F(0.4) * fine
-    tone = canvas.gradient(level, [(0.12, dark), (0.55, lit_), (0.95, mix(lit_, gold, quality))])
+    level = F(0.12) + F(0.6) * broad
+    reach = canvas.half_width + 0.2, canvas.half_height + 0.2
+    for weight in (-0.22, 0.20, 0.38):
+        layer = canvas.stencil()
+        for _ in range(46):
+            x, y = leaves.uniform(-1, 1) * reach[0], leaves.uniform(-1, 1) * reach[1]
+            angle, long = leaves.uniform(0, 2 * math.pi), leaves.uniform(0.06, 0.17)
+            along = np.array([math.cos(angle), math.sin(angle)]) * long
+            across = np.array([-along[1], along[0]]) * 0.26
+            middle = np.array([x, y])
+            layer.polygon(
+                [
+                    middle - along,
+                    middle - 0.3 * along + across,
+                    middle + 0.2 * along + across,
+                    middle + along,
+                    middle + 0.2 * along - across,
+                    middle - 0.3 * along - across,
+                ]
+            )
+        level += F(weight) * layer.coverage() * (F(0.4) + broad)
+    tone = canvas.gradient(level, [(0.0, dark), (0.5, lit_), (1.0, mix(lit_, gold, quality))])
     lean = rng.uniform(-0.5, 0.5)
     fade = F(1.0) - F(0.5) * (canvas.y + F(lean) * canvas.x)
     canvas.paint(tone * (F(bright) * np.clip(fade, 0.25, 1.8))[..., None], 1.0, 1.0)
@@ -118,7 +140,9 @@ def sky(canvas, row, rng, horizon: float, kind: str = "") -> np.ndarray:
     t = (canvas.y - F(top)) * F(1 / (horizon - top))
     colours = [linear(c) for c in stops]
     tone = canvas.gradient(t, [(0.0, colours[0]), (0.7, colours[1]), (1.0, colours[2])])
-    cloud = canvas.noise(canvas.x, canvas.y * F(2.6), rng.uniform(0.5, 1.1), int(rng.integers(1 << 30)))
+    cloud = canvas.noise(
+        canvas.x, canvas.y * F(2.6), rng.uniform(0.5, 1.1), int(rng.integers(1 << 30))
+    )
     amount = rng.uniform(0.15, 0.5)
     tone = mix(tone, colours[1] * F(1.25), smoothstep(0.5, 1.0, cloud) * F(amount))
     canvas.paint(tone, 1.0, 1.0)
@@ -129,7 +153,9 @@ def ground(canvas, rng, horizon: float, near, far, scale: float = 0.06, kind="gr
     """A plain that runs to the horizon, its texture in perspective, depth falling with y."""
     below = canvas.y - F(horizon)
     reach = F(0.25) / np.maximum(below, F(0.012))
-    grass = canvas.noise(canvas.x * reach, reach * F(3.0), scale * 4, int(rng.integers(1 << 30)), kind)
+    grass = canvas.noise(
+        canvas.x * reach, reach * F(3.0), scale * 4, int(rng.integers(1 << 30)), kind
+    )
     t = np.clip(below * F(1.6), 0, 1)
     tone = mix(far, near, t) * (F(0.55) + F(0.9) * grass)[..., None]
     canvas.paint(tone, canvas.edge(-below), np.clip(F(1.0) - below * F(1.3), 0.3, 1.0))
@@ -156,7 +182,10 @@ def clutter(canvas, row, rng, items=ITEMS, depth: float = 0.32, scale: float = 1
             continue
         for _ in range(12):
             if own.random() < 0.5:
-                fx, fy = own.choice([0.03, 0.97]) + own.uniform(-0.05, 0.05), own.uniform(0.1, 0.98)
+                fx, fy = (
+                    own.choice([0.03, 0.97]) + own.uniform(-0.05, 0.05),
+                    own.uniform(0.1, 0.98),
+                )
             else:
                 fx, fy = own.uniform(0.03, 0.97), own.choice([0.06, 0.93, 0.96])
             x, y = canvas.place(float(fx), float(fy))
@@ -181,18 +210,24 @@ def distraction(canvas, rng, kind: str, x, y, size: float, depth: float) -> None
         heights = [-tall * size, tall * size]
         part = shapes.lathe(u, v, heights, [top * size, 0.40 * size])
         stripe = np.where(np.abs(v + F(0.1 * size)) < F(0.22 * size), F(1), F(0))
-        shapes.body(canvas, at, part, mix(loud, WHITE * F(0.9), stripe), light, depth, shine=0.5)
+        shapes.body(
+            canvas, at, part, mix(loud, WHITE * F(0.9), stripe), light, depth, shine=0.5
+        )
         lid = shapes.ellipse(u, v, 0, -tall * size, top * size, 0.12 * size)
         canvas.paint(WHITE * F(0.85), canvas.edge(lid[0]), depth, at=at)
     elif kind == "bag":
         part = shapes.box(u, v, 0, 0, 0.75 * size, 0.65 * size, 0.25 * size)
-        fold = canvas.noise(u, v, size * 0.8, int(rng.integers(1 << 30)), "ridged") * F(0.1 * size)
+        fold = canvas.noise(u, v, size * 0.8, int(rng.integers(1 << 30)), "ridged") * F(
+            0.1 * size
+        )
         shapes.body(canvas, at, part, loud, light, depth, relief=fold, shine=0.5)
     elif kind == "sign":
         frame = shapes.box(u, v, 0, 0, 0.85 * size, 0.5 * size, 0.04 * size)[0]
         canvas.paint(loud * F(1.1), canvas.edge(frame), depth, at=at)
         for line in (-0.22, 0.02, 0.24):
-            bar = shapes.box(u, v, rng.uniform(-0.1, 0.1) * size, line * size, 0.6 * size, 0.06 * size)
+            bar = shapes.box(
+                u, v, rng.uniform(-0.1, 0.1) * size, line * size, 0.6 * size, 0.06 * size
+            )
             canvas.paint(WHITE, canvas.edge(bar[0]), depth, at=at)
     elif kind == "cable":
         start = (-1.4 * size, rng.uniform(-1, 1) * size)

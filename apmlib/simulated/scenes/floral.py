@@ -9,7 +9,17 @@ import numpy as np
 from apmlib.simulated import shapes, studio
 from apmlib.simulated.canvas import Canvas, F, linear, mix, oklch, smoothstep
 
-KINDS = ("daisy", "gerbera", "sunflower", "rose", "poppy", "tulip", "blossom", "orchid", "dahlia")
+KINDS = (
+    "daisy",
+    "gerbera",
+    "sunflower",
+    "rose",
+    "poppy",
+    "tulip",
+    "blossom",
+    "orchid",
+    "dahlia",
+)
 HUES = {
     "daisy": (0.30, 0.97, 0.90, 0.83),
     "gerbera": (0.02, 0.12, 0.20, 0.97, 0.25),
@@ -56,7 +66,7 @@ def background(canvas, row, rng, hue, light) -> None:
     quality = float(row["light"])
     other, chroma = studio.beside(hue, row, rng)
     if choice < 0.55:
-        studio.foliage(canvas, row, rng, rng.uniform(0.32, 0.40), rng.uniform(0.25, 0.9))
+        studio.foliage(canvas, row, rng, rng.uniform(0.37, 0.43), rng.uniform(0.25, 0.9))
     elif choice < 0.68:
         tone = oklch(rng.uniform(0.55, 0.8), max(chroma, 0.04), other)
         studio.backdrop(canvas, row, rng, tone, rng.uniform(-0.5, 0.5), rng.uniform(-0.5, 0.2))
@@ -107,8 +117,13 @@ def company(canvas, row, rng, kind, hue, pale, radius, light, place) -> None:
 
 def leaf(canvas, x, y, angle, length, width, colour, light, depth, rng, subject=True) -> None:
     """A leaf from (x, y) at an angle: midrib, side veins, one half in more light."""
-    at, u, v = shapes.local(canvas, x + 0.5 * length * math.cos(angle),
-                            y + 0.5 * length * math.sin(angle), 0.56 * length + width, angle)
+    at, u, v = shapes.local(
+        canvas,
+        x + 0.5 * length * math.cos(angle),
+        y + 0.5 * length * math.sin(angle),
+        0.56 * length + width,
+        angle,
+    )
     u = u + F(0.5 * length)
     bend = rng.uniform(-0.25, 0.25) * length
     v = v - F(bend) * ((u * F(1 / length)) ** 2 - u * F(0.5 / length))
@@ -117,15 +132,27 @@ def leaf(canvas, x, y, angle, length, width, colour, light, depth, rng, subject=
     veins = F(1) + F(0.10) * np.sin((u - np.abs(v) * F(1.2)) * F(26 / length * 2.4))
     rib = np.exp(-((v * F(9 / width)) ** 2)) * F(0.5)
     tone = np.asarray(colour, F) * (side * veins + rib)[..., None]
-    shapes.body(canvas, at, (distance, height), tone, light, depth, subject=subject, wrap=0.6,
-                shine=0.10, sharpness=12)
+    shapes.body(
+        canvas,
+        at,
+        (distance, height),
+        tone,
+        light,
+        depth,
+        subject=subject,
+        wrap=0.6,
+        shine=0.10,
+        sharpness=12,
+    )
 
 
 def stem(canvas, rng, x, y, sway, width, light, leaves=2, depth=0.3, subject=True) -> None:
     """A stem from (x, y) down past the frame, with leaves."""
     end = canvas.bottom + 0.1
     long = max(end - y, 0.1)
-    line = shapes.curve([(x, y), (x + 0.25 * sway * long, y + 0.5 * long), (x + sway * long, end)], 5)
+    line = shapes.curve(
+        [(x, y), (x + 0.25 * sway * long, y + 0.5 * long), (x + sway * long, end)], 5
+    )
     at, u, v = canvas.window(*(line.min(axis=0) - width), *(line.max(axis=0) + width)), 0, 0
     u, v = canvas.x[at], canvas.y[at]
     green = oklch(0.50, 0.11, 0.35 + rng.uniform(-0.02, 0.02))
@@ -136,12 +163,42 @@ def stem(canvas, rng, x, y, sway, width, light, leaves=2, depth=0.3, subject=Tru
         side = 1 if (i + int(rng.integers(2))) % 2 else -1
         angle = -math.pi / 2 + side * rng.uniform(0.7, 1.25)
         size = width * rng.uniform(9, 15)
-        leaf(canvas, where[0], where[1], angle, size, size * rng.uniform(0.16, 0.26),
-             green * F(rng.uniform(0.7, 1.1)), light, depth + 0.02, rng, subject)
+        leaf(
+            canvas,
+            where[0],
+            where[1],
+            angle,
+            size,
+            size * rng.uniform(0.16, 0.26),
+            green * F(rng.uniform(0.7, 1.1)),
+            light,
+            depth + 0.02,
+            rng,
+            subject,
+        )
 
 
-def ring(canvas, at, polar, n, inner, length, width, phase, base, tip, light, rng, depth, subject,
-         belly=0.6, round_=0.5, cup=0.35, curl=0.7, dark=0.35) -> None:
+def ring(
+    canvas,
+    at,
+    polar,
+    n,
+    inner,
+    length,
+    width,
+    phase,
+    base,
+    tip,
+    light,
+    rng,
+    depth,
+    subject,
+    belly=0.6,
+    round_=0.5,
+    cup=0.35,
+    curl=0.7,
+    dark=0.35,
+) -> None:
     """A ring of n petals (n even): every second one lies on top.
 
     Args:
@@ -193,8 +250,8 @@ def head(canvas, rng, kind, x, y, radius, hue, pale, light, depth=0.3, subject=T
     at, u, v = shapes.local(canvas, x, y, 1.12 * radius, turn)
     v = v * F(1 / squash)
     r, angle = np.sqrt(u * u + v * v), np.arctan2(v, u) + F(turn)
-    vivid = 0.05 if pale else rng.uniform(0.15, 0.21)
-    bright = 0.92 if pale else rng.uniform(0.55, 0.72)
+    vivid = 0.035 if pale else rng.uniform(0.15, 0.21)
+    bright = 0.84 if pale else rng.uniform(0.55, 0.72)
     if kind == "sunflower":
         vivid, bright = 0.18, 0.80
     tip = oklch(bright, vivid, hue)
@@ -211,11 +268,49 @@ def head(canvas, rng, kind, x, y, radius, hue, pale, light, depth=0.3, subject=T
     elif kind == "gerbera":
         for i, n in enumerate((22, 18, 14)):
             s = R * (1 - 0.22 * i)
-            ring(canvas, at, (r, angle), n, 0.1 * R, 0.9 * s, 3.0 * s / n, phase + 0.4 * i, base, tip, *say)
+            ring(
+                canvas,
+                at,
+                (r, angle),
+                n,
+                0.1 * R,
+                0.9 * s,
+                3.0 * s / n,
+                phase + 0.4 * i,
+                base,
+                tip,
+                *say,
+            )
         disc(canvas, rng, x, y, 0.24 * R, oklch(0.35, 0.09, hue + 0.05), light, depth, subject)
     elif kind == "sunflower":
-        ring(canvas, at, (r, angle), 22, 0.25 * R, 0.75 * R, 0.13 * R, phase, base, tip, *say, round_=0.8)
-        ring(canvas, at, (r, angle), 18, 0.25 * R, 0.66 * R, 0.13 * R, phase + 0.2, base, tip, *say, round_=0.8)
+        ring(
+            canvas,
+            at,
+            (r, angle),
+            22,
+            0.25 * R,
+            0.75 * R,
+            0.13 * R,
+            phase,
+            base,
+            tip,
+            *say,
+            round_=0.8,
+        )
+        ring(
+            canvas,
+            at,
+            (r, angle),
+            18,
+            0.25 * R,
+            0.66 * R,
+            0.13 * R,
+            phase + 0.2,
+            base,
+            tip,
+            *say,
+            round_=0.8,
+        )
         disc(canvas, rng, x, y, 0.44 * R, linear("#4a2c14"), light, depth, subject)
     elif kind == "rose":
         centre = oklch(bright * 0.62, vivid * 1.25, hue - 0.01)
@@ -226,9 +321,24 @@ def head(canvas, rng, kind, x, y, radius, hue, pale, light, depth=0.3, subject=T
             du, dv = F(rng.uniform(-1, 1) * drift), F(rng.uniform(-1, 1) * drift)
             rr = np.sqrt((u - du) ** 2 + (v - dv) ** 2)
             n = 8 if i < 2 else 6
-            ring(canvas, at, (rr, angle), n, 0.0, s, 3.1 * s / n, phase + 0.7 * i,
-                 mix(centre, base, 0.4), mix(tip, base, 0.5 * i / rings), *say, belly=0.72,
-                 round_=0.42, cup=0.75, curl=0.45, dark=0.5)
+            ring(
+                canvas,
+                at,
+                (rr, angle),
+                n,
+                0.0,
+                s,
+                3.1 * s / n,
+                phase + 0.7 * i,
+                mix(centre, base, 0.4),
+                mix(tip, base, 0.5 * i / rings),
+                *say,
+                belly=0.72,
+                round_=0.42,
+                cup=0.75,
+                curl=0.45,
+                dark=0.5,
+            )
         spot, su, sv = shapes.local(canvas, x, y, 0.12 * R)
         deep = np.exp(-(su * su + sv * sv) * F(1 / (0.05 * R * R * 0.3)))
         canvas.rgb[spot] *= (1 - F(0.6) * deep)[..., None]
@@ -236,25 +346,119 @@ def head(canvas, rng, kind, x, y, radius, hue, pale, light, depth=0.3, subject=T
         wave = canvas.noise(angle * F(0.5), r * F(0.5 / R), 0.25, int(rng.integers(1 << 30)))
         rr = r * (F(0.93) + F(0.16) * wave)
         dark = oklch(0.25, 0.05, hue)
-        ring(canvas, at, (rr, angle), 4, 0.0, 0.98 * R, 0.72 * R, phase, mix(base, dark, 0.6), tip, *say,
-             belly=0.68, round_=0.42, cup=0.8, curl=0.5)
-        ring(canvas, at, (rr, angle), 4, 0.0, 0.86 * R, 0.60 * R, phase + 0.8, mix(base, dark, 0.8), tip,
-             *say, belly=0.68, round_=0.42, cup=0.8, curl=0.5)
-        ring(canvas, at, (r, angle), 30, 0.06 * R, 0.27 * R, 0.012 * R, phase, dark, linear("#1c1420"), *say)
+        ring(
+            canvas,
+            at,
+            (rr, angle),
+            4,
+            0.0,
+            0.98 * R,
+            0.72 * R,
+            phase,
+            mix(base, dark, 0.6),
+            tip,
+            *say,
+            belly=0.68,
+            round_=0.42,
+            cup=0.8,
+            curl=0.5,
+        )
+        ring(
+            canvas,
+            at,
+            (rr, angle),
+            4,
+            0.0,
+            0.86 * R,
+            0.60 * R,
+            phase + 0.8,
+            mix(base, dark, 0.8),
+            tip,
+            *say,
+            belly=0.68,
+            round_=0.42,
+            cup=0.8,
+            curl=0.5,
+        )
+        ring(
+            canvas,
+            at,
+            (r, angle),
+            30,
+            0.06 * R,
+            0.27 * R,
+            0.012 * R,
+            phase,
+            dark,
+            linear("#1c1420"),
+            *say,
+        )
         disc(canvas, rng, x, y, 0.13 * R, oklch(0.45, 0.08, 0.34), light, depth, subject)
     elif kind == "orchid":
-        ring(canvas, at, (r, angle), 6, 0.0, 0.98 * R, 0.24 * R, phase, base, tip, *say, belly=0.6)
-        ring(canvas, at, (r, angle), 2, 0.0, 0.95 * R, 0.50 * R, phase + 0.5, base, tip, *say, belly=0.58,
-             round_=0.45)
+        ring(
+            canvas,
+            at,
+            (r, angle),
+            6,
+            0.0,
+            0.98 * R,
+            0.24 * R,
+            phase,
+            base,
+            tip,
+            *say,
+            belly=0.6,
+        )
+        ring(
+            canvas,
+            at,
+            (r, angle),
+            2,
+            0.0,
+            0.95 * R,
+            0.50 * R,
+            phase + 0.5,
+            base,
+            tip,
+            *say,
+            belly=0.58,
+            round_=0.45,
+        )
         lip = oklch(0.45, 0.20, hue + 0.02)
-        ring(canvas, at, (r, angle), 4, 0.0, 0.42 * R, 0.14 * R, phase + 1.1, oklch(0.8, 0.15, 0.24), lip, *say)
+        ring(
+            canvas,
+            at,
+            (r, angle),
+            4,
+            0.0,
+            0.42 * R,
+            0.14 * R,
+            phase + 1.1,
+            oklch(0.8, 0.15, 0.24),
+            lip,
+            *say,
+        )
         disc(canvas, rng, x, y, 0.09 * R, oklch(0.85, 0.12, 0.25), light, depth, subject)
     else:
         for i, n in enumerate((20, 18, 16, 14, 10, 8)):
             s = R * (1 - 0.155 * i)
-            ring(canvas, at, (r, angle), n, 0.02 * R, s, 2.6 * s / n, phase + 0.37 * i,
-                 base * F(1 - 0.07 * i), mix(tip, base, 0.12 * i), *say, belly=0.62, round_=0.7,
-                 cup=0.6, curl=1.0)
+            ring(
+                canvas,
+                at,
+                (r, angle),
+                n,
+                0.02 * R,
+                s,
+                2.6 * s / n,
+                phase + 0.37 * i,
+                base * F(1 - 0.07 * i),
+                mix(tip, base, 0.12 * i),
+                *say,
+                belly=0.62,
+                round_=0.7,
+                cup=0.6,
+                curl=1.0,
+            )
 
 
 def disc(canvas, rng, x, y, r, colour, light, depth, subject) -> None:
@@ -277,20 +481,31 @@ def tulip(canvas, rng, x, y, radius, hue, pale, light) -> None:
     open_ = rng.uniform(0.12, 0.40)
     foot = y + 0.95 * radius
     for turn, wide, shade in (
-        (-0.55 * open_, 0.52, 0.62), (0.55 * open_, 0.52, 0.66), (0.0, 0.40, 0.5),
-        (-open_, 0.50, 0.92), (open_, 0.50, 1.0), (rng.uniform(-0.08, 0.08), 0.56, 1.12),
+        (-0.55 * open_, 0.52, 0.62),
+        (0.55 * open_, 0.52, 0.66),
+        (0.0, 0.40, 0.5),
+        (-open_, 0.50, 0.92),
+        (open_, 0.50, 1.0),
+        (rng.uniform(-0.08, 0.08), 0.56, 1.12),
     ):
         length = radius * rng.uniform(1.75, 1.95)
         angle = -math.pi / 2 + turn
-        at, u, v = shapes.local(canvas, x + 0.5 * length * math.cos(angle),
-                                foot + 0.5 * length * math.sin(angle), 0.62 * length, angle)
+        at, u, v = shapes.local(
+            canvas,
+            x + 0.5 * length * math.cos(angle),
+            foot + 0.5 * length * math.sin(angle),
+            0.62 * length,
+            angle,
+        )
         u = u + F(0.5 * length)
         distance, height = shapes.blade(u, v, length, wide * radius, 0.42, 0.55)
         canvas.rgb[at] *= (1 - F(0.35) * canvas.edge(distance, 0.2 * radius))[..., None]
         t = np.clip(u * F(1 / length), 0, 1)
         veins = F(1) + F(0.08) * np.cos(v * F(28 / radius))
         tone = mix(base, tip, smoothstep(0.1, 0.7, t)) * (F(shade) * veins)[..., None]
-        shapes.body(canvas, at, (distance, height * F(1.5)), tone, light, 0.3, subject=True, wrap=0.6)
+        shapes.body(
+            canvas, at, (distance, height * F(1.5)), tone, light, 0.3, subject=True, wrap=0.6
+        )
 
 
 def branch(canvas, row, rng, hue, x, y, radius, light) -> None:
@@ -298,11 +513,16 @@ def branch(canvas, row, rng, hue, x, y, radius, light) -> None:
     lean = rng.uniform(-0.5, 0.5) + (math.pi if rng.random() < 0.5 else 0)
     reach = canvas.half_width + 0.8
     dx, dy = math.cos(lean), math.sin(lean)
-    line = shapes.curve([
-        (x - reach * dx, y - reach * dy + rng.uniform(-0.15, 0.15)),
-        (x - 0.4 * dx, y - 0.4 * dy + 0.06), (x, y + 0.05),
-        (x + 0.35 * dx, y + 0.3 * dy - 0.05), (x + 0.7 * dx, y + 0.7 * dy + rng.uniform(-0.1, 0.1)),
-    ], 4)
+    line = shapes.curve(
+        [
+            (x - reach * dx, y - reach * dy + rng.uniform(-0.15, 0.15)),
+            (x - 0.4 * dx, y - 0.4 * dy + 0.06),
+            (x, y + 0.05),
+            (x + 0.35 * dx, y + 0.3 * dy - 0.05),
+            (x + 0.7 * dx, y + 0.7 * dy + rng.uniform(-0.1, 0.1)),
+        ],
+        4,
+    )
     radii = np.linspace(0.045, 0.012, len(line)) * (0.6 + radius)
     at = canvas.window(*(line.min(axis=0) - 0.05), *(line.max(axis=0) + 0.05))
     bark = canvas.noise(canvas.x[at], canvas.y[at], 0.05, int(rng.integers(1 << 30)))
@@ -321,10 +541,42 @@ def branch(canvas, row, rng, hue, x, y, radius, light) -> None:
         at, u, v = shapes.local(canvas, fx, fy, 1.1 * r, own.uniform(0, 3))
         v = v * F(1 / own.uniform(0.65, 1.0))
         polar = np.sqrt(u * u + v * v), np.arctan2(v, u)
-        ring(canvas, at, polar, 6, 0.0, r, 0.46 * r, own.uniform(0, 6), base, tip, light, own,
-             0.3, True, belly=0.64, round_=0.45, cup=0.5)
-        ring(canvas, at, polar, 16, 0.05 * r, 0.36 * r, 0.02 * r, 0.0, base, linear("#c98a3a"), light,
-             own, 0.3, True, dark=0)
+        ring(
+            canvas,
+            at,
+            polar,
+            6,
+            0.0,
+            r,
+            0.46 * r,
+            own.uniform(0, 6),
+            base,
+            tip,
+            light,
+            own,
+            0.3,
+            True,
+            belly=0.64,
+            round_=0.45,
+            cup=0.5,
+        )
+        ring(
+            canvas,
+            at,
+            polar,
+            16,
+            0.05 * r,
+            0.36 * r,
+            0.02 * r,
+            0.0,
+            base,
+            linear("#c98a3a"),
+            light,
+            own,
+            0.3,
+            True,
+            dark=0,
+        )
 
 
 def dew(canvas, rng, x, y, reach, light) -> None:

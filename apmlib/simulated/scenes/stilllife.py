@@ -10,9 +10,18 @@ from apmlib.simulated import shapes, studio
 from apmlib.simulated.canvas import Canvas, F, linear, mix, oklch, smoothstep
 
 GROUPS = (
-    ("bottle", "apple", "pear"), ("bowl", "orange", "lemon"), ("vase", "apple"), ("candle", "book"),
-    ("jug", "bread", "grapes"), ("cup", "book"), ("bottle", "glass", "grapes"), ("pear", "apple", "lemon"),
-    ("candle", "bottle", "orange"), ("vase", "lemon", "cup"), ("bowl", "egg", "jug"), ("glass", "lemon"),
+    ("bottle", "apple", "pear"),
+    ("bowl", "orange", "lemon"),
+    ("vase", "apple"),
+    ("candle", "book"),
+    ("jug", "bread", "grapes"),
+    ("cup", "book"),
+    ("bottle", "glass", "grapes"),
+    ("pear", "apple", "lemon"),
+    ("candle", "bottle", "orange"),
+    ("vase", "lemon", "cup"),
+    ("bowl", "egg", "jug"),
+    ("glass", "lemon"),
 )
 
 
@@ -36,7 +45,14 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
         tall = size * (rng.uniform(0.80, 1.0) if big else rng.uniform(0.34, 0.46))
         if count == 1:
             tall = size
-        sx = x + (i - 0.5 * (count - 1)) * gap * rng.uniform(0.75, 1.05) * (1 if i % 2 else -1) * (-1) ** count
+        sx = (
+            x
+            + (i - 0.5 * (count - 1))
+            * gap
+            * rng.uniform(0.75, 1.05)
+            * (1 if i % 2 else -1)
+            * (-1) ** count
+        )
         sx = x + (((i + 1) // 2) * (1 if i % 2 else -1) + 0.25) * gap * rng.uniform(0.8, 1.0)
         back = rng.uniform(-0.02, 0.0) if big else rng.uniform(0.02, 0.10)
         places.append((foot + back * size, sx, tall, kind, int(rng.integers(1 << 40))))
@@ -53,7 +69,9 @@ def wall(canvas, row, rng, hue, edge, light) -> None:
     quality = float(row["light"])
     other, chroma = studio.beside(hue, row, rng)
     dark = rng.random() < 0.5
-    tone = oklch(rng.uniform(0.20, 0.36) if dark else rng.uniform(0.5, 0.8), 0.7 * chroma, other)
+    tone = oklch(
+        rng.uniform(0.20, 0.36) if dark else rng.uniform(0.5, 0.8), 0.7 * chroma, other
+    )
     if dark:
         canvas.key = 0.08
     side = light.direction[0]
@@ -83,8 +101,14 @@ def window(canvas, rng, edge, side) -> None:
     view = mix(linear("#f3f1e4"), linear("#8aa27c"), smoothstep(0.4, 0.9, trees + F(0.3) * v))
     for i in (0, 1):
         for j in (0, 1):
-            pane = shapes.box(u, v, (0.25 + 0.5 * i) * wide, (0.25 + 0.5 * j) * tall,
-                              0.25 * wide - 0.012, 0.25 * tall - 0.012)[0]
+            pane = shapes.box(
+                u,
+                v,
+                (0.25 + 0.5 * i) * wide,
+                (0.25 + 0.5 * j) * tall,
+                0.25 * wide - 0.012,
+                0.25 * tall - 0.012,
+            )[0]
             canvas.paint(view * F(1.7), canvas.edge(pane), 1.0)
 
 
@@ -99,7 +123,9 @@ def patch(canvas, rng, edge, side, quality) -> None:
         for j in (-1, 1):
             pane = shapes.box(u, v, 0.16 * i, 0.2 * j, 0.135, 0.175)[0]
             lit_ = np.maximum(lit_, canvas.edge(pane, 0.035))
-    canvas.rgb *= (1 + F(0.4 + 2.2 * quality) * lit_)[..., None] ** np.array([1.0, 0.9, 0.72], F)
+    canvas.rgb *= (1 + F(0.4 + 2.2 * quality) * lit_)[..., None] ** np.array(
+        [1.0, 0.9, 0.72], F
+    )
 
 
 def table(canvas, row, rng, hue, edge, foot, light) -> None:
@@ -132,7 +158,9 @@ def table(canvas, row, rng, hue, edge, foot, light) -> None:
     clash = studio.clashing(row)
     if clash > 0:
         loud = oklch(0.66, 0.22, hue + 0.32)
-        colour = mix(colour, loud * (colour.mean(axis=-1) * F(1.6) + F(0.15))[..., None], 0.8 * clash)
+        colour = mix(
+            colour, loud * (colour.mean(axis=-1) * F(1.6) + F(0.15))[..., None], 0.8 * clash
+        )
     lx = light.direction[0]
     quality = float(row["light"])
     falloff = F(1) + F(0.9 * quality * lx) * canvas.x
@@ -152,8 +180,15 @@ def cast(canvas, x, base, wide, tall, light) -> None:
     shapes.shadow(canvas, x, base, 1.05 * wide, 0.16 * wide + 0.01, 0.75)
     long = 0.9 * tall * abs(lx)
     away = -math.copysign(1, lx)
-    shapes.shadow(canvas, x + away * (0.5 * wide + 0.5 * long), base - 0.02 * tall, 0.5 * wide + 0.6 * long,
-                  0.14 * wide + 0.01, 0.25 + 0.45 * abs(lx), 0.06 * away)
+    shapes.shadow(
+        canvas,
+        x + away * (0.5 * wide + 0.5 * long),
+        base - 0.02 * tall,
+        0.5 * wide + 0.6 * long,
+        0.14 * wide + 0.01,
+        0.25 + 0.45 * abs(lx),
+        0.06 * away,
+    )
 
 
 def thing(canvas, rng, kind, x, base, tall, light, row) -> None:
@@ -179,7 +214,11 @@ def fruit(canvas, rng, kind, x, base, tall, light) -> None:
     fine = canvas.noise(u, v, 0.15 * r, seed + 1, "grain")
     shine = 0.55
     if kind == "apple":
-        shape = shapes.join(shapes.ellipse(u, v, -0.25 * r, 0, 0.78 * r, 0.9 * r), shapes.ellipse(u, v, 0.25 * r, 0, 0.78 * r, 0.9 * r), k=0.2 * r)
+        shape = shapes.join(
+            shapes.ellipse(u, v, -0.25 * r, 0, 0.78 * r, 0.9 * r),
+            shapes.ellipse(u, v, 0.25 * r, 0, 0.78 * r, 0.9 * r),
+            k=0.2 * r,
+        )
         pairs = (("#b3202a", "#d9a23a"), ("#7da33a", "#c9c85a"), ("#c23b30", "#8f1d24"))
         a, b = pairs[int(rng.integers(3))]
         tone = mix(linear(a), linear(b), smoothstep(0.45, 0.95, mottled + F(0.2) * v / F(r)))
@@ -187,21 +226,37 @@ def fruit(canvas, rng, kind, x, base, tall, light) -> None:
         shape = shapes.circle(u, v, 0, 0, 0.95 * r)
         tone = linear("#e8812a") * (F(0.85) + F(0.3) * fine)[..., None]
     elif kind == "lemon":
-        shape = shapes.join(shapes.ellipse(u, v, 0, 0.1 * r, 1.05 * r, 0.78 * r), shapes.circle(u, v, 1.1 * r, 0.1 * r, 0.13 * r), k=0.25 * r)
+        shape = shapes.join(
+            shapes.ellipse(u, v, 0, 0.1 * r, 1.05 * r, 0.78 * r),
+            shapes.circle(u, v, 1.1 * r, 0.1 * r, 0.13 * r),
+            k=0.25 * r,
+        )
         tone = linear("#ecc92f") * (F(0.88) + F(0.24) * fine)[..., None]
     elif kind == "pear":
         y -= 0.25 * r
-        shape = shapes.join(shapes.circle(u, v, 0, 0.1 * r, 0.84 * r), shapes.circle(u, v, 0.1 * r, -0.85 * r, 0.46 * r), k=0.55 * r)
+        shape = shapes.join(
+            shapes.circle(u, v, 0, 0.1 * r, 0.84 * r),
+            shapes.circle(u, v, 0.1 * r, -0.85 * r, 0.46 * r),
+            k=0.55 * r,
+        )
         tone = mix(linear("#b7b04a"), linear("#b9803a"), smoothstep(0.4, 1, mottled))
     elif kind == "egg":
         shape = shapes.ellipse(u, v, 0, 0.1 * r, 0.72 * r, 0.86 * r)
         tone, shine = linear(("#f2e6d6", "#d9b08c")[int(rng.integers(2))]), 0.12
     else:
-        shape = shapes.join(shapes.ellipse(u, v, -0.5 * r, 0.25 * r, 0.9 * r, 0.62 * r), shapes.ellipse(u, v, 0.5 * r, 0.25 * r, 0.9 * r, 0.62 * r), k=0.2 * r)
+        shape = shapes.join(
+            shapes.ellipse(u, v, -0.5 * r, 0.25 * r, 0.9 * r, 0.62 * r),
+            shapes.ellipse(u, v, 0.5 * r, 0.25 * r, 0.9 * r, 0.62 * r),
+            k=0.2 * r,
+        )
         slash = np.sin((u + F(0.5) * v) * F(7 / r)) > F(0.75)
-        tone = mix(linear("#a8683a"), linear("#e0bd8a"), np.where(slash, 0.8, 0.15) * mottled + F(0.1))
+        tone = mix(
+            linear("#a8683a"), linear("#e0bd8a"), np.where(slash, 0.8, 0.15) * mottled + F(0.1)
+        )
         shine = 0.1
-    cover = shapes.body(canvas, at, shape, tone, light, 0.30, subject=True, shine=shine, sharpness=45)
+    cover = shapes.body(
+        canvas, at, shape, tone, light, 0.30, subject=True, shine=shine, sharpness=45
+    )
     bounce = smoothstep(0.2 * r, 0.95 * r, v) * cover
     canvas.glow(np.asarray(linear("#a07850")) * light.key, bounce * F(0.06), at)
     if kind in ("apple", "pear"):
@@ -209,7 +264,9 @@ def fruit(canvas, rng, kind, x, base, tall, light) -> None:
         dip = np.exp(-((u * F(4 / r)) ** 2) - ((v - F(top + 0.12 * r)) * F(6 / r)) ** 2)
         if kind == "apple":
             canvas.rgb[at] *= (1 - F(0.6) * dip * cover)[..., None]
-        stalk = shapes.limb(u, v, (0.02 * r, top + 0.1 * r), (0.14 * r, top - 0.22 * r), 0.045 * r, 0.06 * r)
+        stalk = shapes.limb(
+            u, v, (0.02 * r, top + 0.1 * r), (0.14 * r, top - 0.22 * r), 0.045 * r, 0.06 * r
+        )
         shapes.body(canvas, at, stalk, linear("#4a3420"), light, 0.30, subject=True)
 
 
@@ -223,10 +280,22 @@ def grapes(canvas, rng, x, base, tall, light) -> None:
         gx = x + (t - 0.5) * 1.25 * tall
         gy = base - r - rng.random() * 0.62 * tall * (1 - 0.75 * t)
         at, u, v = shapes.local(canvas, gx, gy, 1.3 * r)
-        canvas.rgb[at] *= (1 - F(0.4) * canvas.edge(shapes.circle(u, v, 0, 0, 1.1 * r)[0], 0.4 * r))[..., None]
+        canvas.rgb[at] *= (
+            1 - F(0.4) * canvas.edge(shapes.circle(u, v, 0, 0, 1.1 * r)[0], 0.4 * r)
+        )[..., None]
         tone = ink * F(rng.uniform(0.8, 1.4))
-        shapes.body(canvas, at, shapes.circle(u, v, 0, 0, r), tone, light, 0.29, subject=True,
-                    shine=0.8, sharpness=40, wrap=0.5)
+        shapes.body(
+            canvas,
+            at,
+            shapes.circle(u, v, 0, 0, r),
+            tone,
+            light,
+            0.29,
+            subject=True,
+            shine=0.8,
+            sharpness=40,
+            wrap=0.5,
+        )
 
 
 def books(canvas, rng, x, base, tall, light, row) -> None:
@@ -246,23 +315,75 @@ def books(canvas, rng, x, base, tall, light, row) -> None:
         if rng.random() < 0.5:
             pages = shapes.box(u, v, 0.04 * w, 0, 0.93 * w, 0.36 * thick)[0]
             lines = F(0.8) + F(0.2) * np.sin(v * F(60 / thick))
-            tone = linear("#e6d9bd") * lines[..., None] * (light.key * F(0.5) + light.fill * F(0.8))
+            tone = (
+                linear("#e6d9bd")
+                * lines[..., None]
+                * (light.key * F(0.5) + light.fill * F(0.8))
+            )
             canvas.paint(tone, canvas.edge(pages), 0.31, subject=True, at=at)
         else:
             for sx in (-0.7, 0.7, 0.6):
                 bar = shapes.box(u, v, sx * w, 0, 0.02 * w, 0.5 * thick)[0]
-                canvas.paint(linear("#d0a850") * light.key, canvas.edge(bar) * F(0.8), 0.31, subject=True, at=at)
+                canvas.paint(
+                    linear("#d0a850") * light.key,
+                    canvas.edge(bar) * F(0.8),
+                    0.31,
+                    subject=True,
+                    at=at,
+                )
         y -= thick
 
 
-VESSELS = {  # half widths (share of the height) from the top down: (share of height, half width)
-    "bottle": [(0, 0.055), (0.06, 0.06), (0.07, 0.05), (0.30, 0.052), (0.42, 0.13), (0.5, 0.155), (0.97, 0.155), (1, 0.14)],
-    "vase": [(0, 0.14), (0.04, 0.12), (0.14, 0.085), (0.30, 0.13), (0.52, 0.235), (0.70, 0.24), (0.9, 0.15), (1, 0.13)],
-    "jug": [(0, 0.19), (0.05, 0.17), (0.2, 0.15), (0.45, 0.26), (0.7, 0.29), (0.92, 0.21), (1, 0.19)],
-    "bowl": [(0, 0.52), (0.05, 0.515), (0.3, 0.47), (0.6, 0.36), (0.85, 0.2), (0.87, 0.17), (1, 0.18)],
+VESSELS = {  # from the top down: (share of the height, half width as share of the height)
+    "bottle": [
+        (0, 0.055),
+        (0.06, 0.06),
+        (0.07, 0.05),
+        (0.30, 0.052),
+        (0.42, 0.13),
+        (0.5, 0.155),
+        (0.97, 0.155),
+        (1, 0.14),
+    ],
+    "vase": [
+        (0, 0.14),
+        (0.04, 0.12),
+        (0.14, 0.085),
+        (0.30, 0.13),
+        (0.52, 0.235),
+        (0.70, 0.24),
+        (0.9, 0.15),
+        (1, 0.13),
+    ],
+    "jug": [
+        (0, 0.19),
+        (0.05, 0.17),
+        (0.2, 0.15),
+        (0.45, 0.26),
+        (0.7, 0.29),
+        (0.92, 0.21),
+        (1, 0.19),
+    ],
+    "bowl": [
+        (0, 0.52),
+        (0.05, 0.515),
+        (0.3, 0.47),
+        (0.6, 0.36),
+        (0.85, 0.2),
+        (0.87, 0.17),
+        (1, 0.18),
+    ],
     "cup": [(0, 0.44), (0.05, 0.43), (0.6, 0.39), (0.9, 0.30), (1, 0.24)],
     "candle": [(0, 0.085), (0.02, 0.10), (1, 0.105)],
-    "glass": [(0, 0.30), (0.3, 0.33), (0.55, 0.22), (0.60, 0.04), (0.92, 0.035), (0.95, 0.2), (1, 0.24)],
+    "glass": [
+        (0, 0.30),
+        (0.3, 0.33),
+        (0.55, 0.22),
+        (0.60, 0.04),
+        (0.92, 0.035),
+        (0.95, 0.2),
+        (1, 0.24),
+    ],
 }
 
 
@@ -290,10 +411,16 @@ def vessel(canvas, rng, kind, x, base, tall, light, row) -> None:
     hue = rng.random()
     other, chroma = studio.beside(hue, row, rng)
     clear = kind == "glass" or (kind == "bottle" and rng.random() < 0.6)
-    smooth = np.interp(v[:, 0], shares * tall, widths).astype(F)[:, None] if v.size else np.ones_like(u)
+    smooth = (
+        np.interp(v[:, 0], shares * tall, widths).astype(F)[:, None]
+        if v.size
+        else np.ones_like(u)
+    )
     across = np.clip(u / smooth, -1, 1)
     if kind == "bowl" or kind == "vase":
-        shapes.body(canvas, at, (rim, np.zeros_like(u)), linear("#2a2018"), light, 0.31, subject=True)
+        shapes.body(
+            canvas, at, (rim, np.zeros_like(u)), linear("#2a2018"), light, 0.31, subject=True
+        )
         inside(canvas, rng, kind, x, top, mouth, light)
     if clear:
         ink = (linear("#2f5d3a"), linear("#6a4420"), linear("#b9d0d0"))[int(rng.integers(3))]
@@ -308,22 +435,34 @@ def vessel(canvas, rng, kind, x, base, tall, light, row) -> None:
         edge = smoothstep(0.62, 1.0, np.abs(across))
         tone = through * (F(1.0) - F(0.7) * edge)[..., None]
         lx = light.direction[0]
-        streak = np.exp(-((across - F(0.55 * lx)) ** 2) * F(70)) + F(0.5) * np.exp(-((across + F(0.72 * lx)) ** 2) * F(120))
+        streak = np.exp(-((across - F(0.55 * lx)) ** 2) * F(70)) + F(0.5) * np.exp(
+            -((across + F(0.72 * lx)) ** 2) * F(120)
+        )
         tone = tone + (F(0.75) * streak)[..., None] * light.key
         canvas.paint(tone, canvas.edge(side), 0.30, subject=True, at=at)
         ring = np.abs(rim) - F(0.012 * tall)
         canvas.paint(light.key * F(0.8), canvas.edge(ring) * F(0.6), 0.30, subject=True, at=at)
         if kind == "bottle" and rng.random() < 0.6:
             label = shapes.box(u, v, 0, 0.70 * tall, float(widths.max()) * 1.1, 0.12 * tall)[0]
-            paper = linear("#e8dcc0") * (F(0.15) + F(0.75) * np.clip(1 - across * across, 0, 1) ** F(0.5))[..., None]
-            paper = paper * (light.key * np.clip(F(0.6) + F(0.7 * lx) * across, 0, 2)[..., None] + light.fill)
+            paper = (
+                linear("#e8dcc0")
+                * (F(0.15) + F(0.75) * np.clip(1 - across * across, 0, 1) ** F(0.5))[..., None]
+            )
+            paper = paper * (
+                light.key * np.clip(F(0.6) + F(0.7 * lx) * across, 0, 2)[..., None] + light.fill
+            )
             canvas.paint(paper, canvas.edge(np.maximum(label, side)), 0.30, subject=True, at=at)
         return
     if kind == "candle":
         tone = linear("#eee0c4") * (F(0.75) + F(0.25) * (F(1) - v / F(tall)))[..., None]
     else:
-        glaze = (oklch(rng.uniform(0.35, 0.75), min(0.03 + chroma, 0.2), other), linear("#e9e2d4"),
-                 linear("#3d5f7a"), linear("#8a4f30"), linear("#41503f"))[int(rng.integers(5))]
+        glaze = (
+            oklch(rng.uniform(0.35, 0.75), min(0.03 + chroma, 0.2), other),
+            linear("#e9e2d4"),
+            linear("#3d5f7a"),
+            linear("#8a4f30"),
+            linear("#41503f"),
+        )[int(rng.integers(5))]
         mottled = canvas.noise(u, v, 0.4 * tall, int(rng.integers(1 << 30)))
         tone = glaze * (F(0.85) + F(0.3) * mottled)[..., None]
         if rng.random() < 0.4:
@@ -331,13 +470,37 @@ def vessel(canvas, rng, kind, x, base, tall, light, row) -> None:
             band = np.abs(np.abs(v - F(where)) - F(0.03 * tall)) < F(0.012 * tall)
             tone = mix(tone, linear("#28405e"), band.astype(F) * F(0.85))
     if kind in ("cup", "jug"):
-        handle = shapes.ellipse(u, v, math.copysign(0.9, rng.uniform(-1, 1)) * widest * 1.05, 0.42 * tall, 0.34 * widest, 0.28 * tall)[0]
+        handle = shapes.ellipse(
+            u,
+            v,
+            math.copysign(0.9, rng.uniform(-1, 1)) * widest * 1.05,
+            0.42 * tall,
+            0.34 * widest,
+            0.28 * tall,
+        )[0]
         hoop = np.abs(handle) - F(0.045 * tall)
-        shapes.body(canvas, at, (hoop, shapes.bulge(hoop, 0.05 * tall)), tone, light, 0.31, subject=True, shine=0.3)
-    shapes.body(canvas, at, (side, height), tone, light, 0.30, subject=True, shine=0.45, sharpness=40)
+        shapes.body(
+            canvas,
+            at,
+            (hoop, shapes.bulge(hoop, 0.05 * tall)),
+            tone,
+            light,
+            0.31,
+            subject=True,
+            shine=0.3,
+        )
+    shapes.body(
+        canvas, at, (side, height), tone, light, 0.30, subject=True, shine=0.45, sharpness=40
+    )
     if kind in ("cup", "jug"):
         hollow = tone * F(0.35) if kind == "jug" else linear("#2a160c") * np.ones_like(tone)
-        canvas.paint(tone * (light.key * F(0.8) + light.fill), canvas.edge(rim), 0.30, subject=True, at=at)
+        canvas.paint(
+            tone * (light.key * F(0.8) + light.fill),
+            canvas.edge(rim),
+            0.30,
+            subject=True,
+            at=at,
+        )
         inner = shapes.ellipse(u, v, 0, 0.02 * tall, 0.9 * mouth, 0.85 * flat * mouth)[0]
         canvas.paint(hollow, canvas.edge(inner), 0.30, subject=True, at=at)
     elif kind in ("vase", "bowl"):
@@ -354,14 +517,23 @@ def inside(canvas, rng, kind, x, top, mouth, light) -> None:
             own = np.random.default_rng(int(rng.integers(1 << 40)))
             r = mouth * own.uniform(0.34, 0.42)
             fx = x + own.uniform(-0.55, 0.55) * mouth
-            fruit(canvas, own, ("orange", "lemon", "apple", "egg")[int(own.integers(3))], fx,
-                  top + 0.35 * mouth, r / 0.46, light)
+            fruit(
+                canvas,
+                own,
+                ("orange", "lemon", "apple", "egg")[int(own.integers(3))],
+                fx,
+                top + 0.35 * mouth,
+                r / 0.46,
+                light,
+            )
         return
     for _ in range(int(rng.integers(3, 7))):
         own = np.random.default_rng(int(rng.integers(1 << 40)))
         lean, long = own.uniform(-0.55, 0.55), mouth * own.uniform(3.0, 5.5)
         ex, ey = x + math.sin(lean) * long, top - math.cos(lean) * long
-        line = shapes.curve([(x, top + 0.1 * mouth), (x + 0.3 * (ex - x), top - 0.55 * long), (ex, ey)], 4)
+        line = shapes.curve(
+            [(x, top + 0.1 * mouth), (x + 0.3 * (ex - x), top - 0.55 * long), (ex, ey)], 4
+        )
         at = canvas.window(*(line.min(axis=0) - 0.03), *(line.max(axis=0) + 0.03))
         part = shapes.chain(canvas.x[at], canvas.y[at], line, [0.06 * mouth] * len(line))
         shapes.body(canvas, at, part, oklch(0.42, 0.08, 0.36), light, 0.31, subject=True)
@@ -372,8 +544,16 @@ def inside(canvas, rng, kind, x, top, mouth, light) -> None:
             r = mouth * own.uniform(0.42, 0.6)
             d = 0.0 if k == 6 else 0.55 * r
             at, u, v = shapes.local(canvas, ex + d * math.cos(a), ey + d * math.sin(a), 1.2 * r)
-            shapes.body(canvas, at, shapes.circle(u, v, 0, 0, 0.62 * r), tone * F(0.8 + 0.06 * k), light,
-                        0.30, subject=True, wrap=0.5)
+            shapes.body(
+                canvas,
+                at,
+                shapes.circle(u, v, 0, 0, 0.62 * r),
+                tone * F(0.8 + 0.06 * k),
+                light,
+                0.30,
+                subject=True,
+                wrap=0.5,
+            )
 
 
 def flame(canvas, x, top, tall) -> None:
@@ -382,9 +562,17 @@ def flame(canvas, x, top, tall) -> None:
     at, u, v = shapes.local(canvas, x, top - 0.75 * h, 1.5 * h)
     wick = shapes.limb(u, v, (0, 0.75 * h), (0.02 * h, 0.42 * h), 0.035 * h, 0.03 * h)[0]
     canvas.paint(np.full(3, 0.01, F), canvas.edge(wick), 0.30, subject=True, at=at)
-    drop = shapes.join(shapes.circle(u, v, 0, 0.22 * h, 0.24 * h), shapes.limb(u, v, (0, 0), (0, -0.75 * h), 0.14 * h, 0.01 * h), k=0.15 * h)[0]
-    heart = mix(linear("#ffd070") * F(3.5), linear("#fff2c8") * F(5), smoothstep(-0.3 * h, 0.3 * h, v))
+    drop = shapes.join(
+        shapes.circle(u, v, 0, 0.22 * h, 0.24 * h),
+        shapes.limb(u, v, (0, 0), (0, -0.75 * h), 0.14 * h, 0.01 * h),
+        k=0.15 * h,
+    )[0]
+    heart = mix(
+        linear("#ffd070") * F(3.5), linear("#fff2c8") * F(5), smoothstep(-0.3 * h, 0.3 * h, v)
+    )
     canvas.paint(heart, canvas.edge(drop, 0.05 * h), 0.30, subject=True, at=at)
     at, u, v = shapes.local(canvas, x, top - 0.5 * h, 9 * h)
     d = (u * u + v * v) * F(1 / (h * h))
-    canvas.glow(linear("#ff9a3c"), F(0.55) * np.exp(-d * F(0.10)) + F(0.22) * np.exp(-d * F(0.018)), at)
+    canvas.glow(
+        linear("#ff9a3c"), F(0.55) * np.exp(-d * F(0.10)) + F(0.22) * np.exp(-d * F(0.018)), at
+    )
