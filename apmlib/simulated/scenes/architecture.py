@@ -94,13 +94,6 @@ def _opening(X, Y, w, h, arched):
     return np.minimum(body, np.hypot(X, Y + straight) - w)
 
 
-def _panes(hour, rng, shape_like, base):
-    """What a window shows: the sky's reflection by day, lamplight at dusk."""
-    if hour.name in ("dusk", "sunset"):
-        return np.array([1.5, 0.85, 0.32], F) * F(0.8 if rng.random() < 0.6 else 0.3)
-    return hour.middle * F(0.22) + base
-
-
 def _wall(
     canvas,
     at,
@@ -694,7 +687,6 @@ def _spiral(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     eye = size * 0.26
     turn = np.log(r / F(eye)) / F(0.62) - angle / F(2 * np.pi)
     band = np.mod(turn, 1)
-    level = np.floor(turn)
     light, dim = _lights(hour)
     warm = palette(hour.sun / (hour.sun @ out.LUMA), "accent")
     deep = np.clip(1 - np.exp(-r * F(1.6)), 0, 1)
@@ -714,11 +706,7 @@ def _spiral(canvas, row, rng, hour, palette, stone, x, y, size, ground):
     )
     colour = mix(colour, linear("#1c1a1a"), bars * F(0.7))
     colour = mix(colour, wood, rail)
-    colour = (
-        colour
-        * (bright * (1 + F(0.05) * level * 0))[..., None]
-        * mix(np.ones(3, F), warm, 0.35 * hour.light)
-    )
+    colour = colour * bright[..., None] * mix(np.ones(3, F), warm, 0.35 * hour.light)
     heart = canvas.edge(r - F(eye))
     floor = palette(mix(linear("#d9b25a"), hour.horizon, 0.3), "accent") * F(
         0.30 + 0.5 * hour.light

@@ -462,7 +462,6 @@ def _street(canvas, row, rng, hour, palette, hy):
         wave * F(0.03) / F(canvas.px)
     ).astype(np.int32)
     columns = np.clip(columns, 0, len(canvas.xs) - 1)
-    r0 = rows[0].start
     mirrored = np.where((standing > 0.5)[..., None], colour, canvas.key * F(0.5))[rows]
     stretch = np.rint(
         np.arange(mirrored.shape[0])[:, None]

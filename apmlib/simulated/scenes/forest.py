@@ -161,7 +161,7 @@ def _wood(
         xs = xs[:0]
     for x, w, lean, seed in zip(xs, widths, leans, seeds_, strict=False):
         clear = 0.6 * float(row["subject_size"]) + w
-        if k == layers_in_front(k) and abs(x - subject_x) < clear:
+        if abs(x - subject_x) < clear:
             x = subject_x + np.sign(x - subject_x + 1e-9) * clear
         foot = ground + (seed % 97) / 97 * 0.03 * (1 + 2 * near)
         bow = abs(lean) * 1.6 + 2.2 * w
@@ -193,6 +193,8 @@ def _wood(
         canvas.paint(
             mix(tone, fog * shine[at][..., None], thin), cover, depth=0.85 - 0.7 * near, at=at
         )
+    if k in (0, 2):
+        return
     # The crowns.
     low = ground - 0.40 - 0.10 * k
     at = canvas.window(canvas.left, canvas.top, canvas.right, low + 0.25)
@@ -246,11 +248,6 @@ def _far_trunks(
     canvas.paint(
         mix(tone, fog * shine[..., None], thin), whole.coverage(), depth=0.85 - 0.7 * near
     )
-
-
-def layers_in_front(k: int) -> int:
-    """Only trunks of the nearest layers give way to the subject: their index, or -1."""
-    return k if k >= 3 else -1
 
 
 def _ground(canvas, gy, fog, shine, soil, bright, dim, seeds, form, light, glow_x, name, hour):

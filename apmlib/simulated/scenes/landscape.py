@@ -175,7 +175,7 @@ def _subject(canvas, row, rng, hour, palette, hy, grass):
     inner = np.random.default_rng(int(rng.integers(1 << 30)))
     light = hour.sun * F(0.75) + hour.shade
     if base < hy + 0.015:
-        if hour.name in ("night", "dusk") or pick < 0.25:
+        if hour.name in ("night", "dusk"):
             moon(canvas, x, y, size, hour, inner)
         else:
             balloon(canvas, x, y, size, accent, hour, inner)

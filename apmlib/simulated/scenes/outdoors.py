@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from apmlib.simulated.canvas import (
-    EVERYWHERE,
     Canvas,
     F,
     gradient,
@@ -104,7 +103,6 @@ class Palette:
         warm = 0.17 + 0.1 * float(rng.normal())
         self.clash = max(0.0, 1 - harmony * 1.25) ** 1.2 * 0.62
         self.unite = max(0.0, harmony - 0.5) * 0.3
-        self.base = base
         self.hues = {}
         for i, zone in enumerate(self.ZONES):
             loud = oklch(0.7, 0.25, base + spread[i] * 0.382)
@@ -170,7 +168,7 @@ def sky(canvas: Canvas, hour: Hour, palette: Palette, hy: float, rng, cover=None
         cloud = mix(dark, bright * F(0.85 + 0.3 * shown[0]), lit) + glow * warm * F(0.45)
         colour += (cloud - colour) * density[..., None]
     # The sun itself, a disc too bright to look at.
-    if hour.low and shown[1] < 0.75 and hour.light > 0.35:
+    if hour.low and hour.name != "dusk" and shown[1] < 0.75 and hour.light > 0.35:
         radius = 0.022 + 0.02 * shown[2]
         true = np.hypot(x - F(hour.sun_x), y - F(hour.sun_y))
         disc = canvas.edge(true - F(radius), 0.006)
@@ -520,7 +518,7 @@ def person(
     """A standing figure seen from some way off: legs, coat, head."""
     u = height / 8
     box = canvas.window(x - 2 * u, foot - 9 * u, x + 2 * u, foot + u)
-    lower, upper, head = (canvas.stencil(box) for _ in range(3))
+    lower, upper, head, hair = (canvas.stencil(box) for _ in range(4))
     for s in (-1, 1):
         lower.line([(x + 0.35 * s * u, foot - 3.6 * u), (x + 0.65 * s * u, foot)], 0.75 * u)
         upper.line(
@@ -534,9 +532,15 @@ def person(
             (x - 1.0 * u, foot - 3.2 * u),
         ]
     )
-    head.ellipse(x, foot - 7.35 * u, 0.52 * u, 0.65 * u)
+    head.ellipse(x, foot - 7.25 * u, 0.50 * u, 0.64 * u)
+    hair.ellipse(x - 0.06 * u, foot - 7.55 * u, 0.56 * u, 0.48 * u)
     side = np.clip(F(0.8) + (canvas.x[box] - F(x)) / F(3 * u), 0.35, 1.3)[..., None]
-    for board, tone in ((lower, trousers), (upper, coat), (head, linear(skin))):
+    for board, tone in (
+        (lower, trousers),
+        (upper, coat),
+        (head, linear(skin)),
+        (hair, linear("#2b1d14")),
+    ):
         canvas.paint(
             tone * light * side, board.coverage(), depth=depth, subject=subject, at=box
         )

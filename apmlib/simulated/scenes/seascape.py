@@ -48,7 +48,7 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
     at_sea = not beach
     above = base < hy + 0.012
     if above:
-        if hour.name in ("night", "dusk") or picks[1] < 0.4:
+        if hour.name in ("night", "dusk"):
             moon(canvas, x, y, size, hour, inner)
         else:
             _gull(canvas, x, y, size, hour)
