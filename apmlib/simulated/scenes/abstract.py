@@ -9,7 +9,10 @@ import numpy as np
 from apmlib.simulated import shapes, studio
 from apmlib.simulated.canvas import Canvas, F, mix, oklch, smoothstep
 
-KINDS = ("paper", "ripples", "drops", "trails", "marble", "rods", "spheres", "fan")
+KINDS = (
+    *("paper", "ripples", "drops", "trails", "marble", "rods", "spheres", "fan"),
+    *("veins", "veins", "fields", "silk", "silk"),
+)
 
 
 def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
@@ -175,15 +178,14 @@ def rods(canvas, row, rng, palette, accent, place, radius, light) -> None:
     upright = rng.random() < 0.6
     across = canvas.x if upright else canvas.y
     along = canvas.y if upright else canvas.x
-    centre, reach = (place[0], canvas.half_width) if upright else (place[1], canvas.half_height)
+    centre = place[0] if upright else place[1]
     wide = max(0.05, 0.30 * radius)
-    first = math.floor((-1.5 * reach - centre) / (2 * wide))
     where = (across - F(centre)) * F(0.5 / wide) + F(0.5)
     number = np.floor(where)
     offset = (where - number - F(0.5)) * F(2 * wide)
     height = np.sqrt(np.maximum(F(wide * wide) - offset * offset, 0))
-    levels = rng.random(2 * abs(first) + 4).astype(F)
-    level = levels[(number.astype(np.int32) - first) % len(levels)]
+    levels = rng.random(64).astype(F)
+    level = levels[number.astype(np.int32) % 64]
     normal = shapes.normals(height, canvas.px)
     grain = canvas.noise(along * F(0.3), across * F(4), 0.3, int(rng.integers(1 << 30)))
     tone = tint(palette, F(0.25) + F(0.5) * level + F(0.2) * (grain - F(0.5)))
@@ -243,6 +245,89 @@ def fan(canvas, row, rng, palette, accent, place, radius, light) -> None:
     ball(canvas, accent, *place, radius, light, 0.4, 0.9)
 
 
+def veins(canvas, row, rng, palette, accent, place, radius, light) -> None:
+    """A leaf against the light, its net of veins, and a patch that has turned."""
+    turn, seed = rng.uniform(0, math.pi), int(rng.integers(1 << 30))
+    c, s = F(math.cos(turn)), F(math.sin(turn))
+    x, y = canvas.x - F(0.3 * place[0]), canvas.y - F(0.3 * place[1])
+    u, v = x * c + y * s, y * c - x * s
+    v = v + F(rng.uniform(-0.25, 0.25)) * u * u
+    side = (u - F(rng.uniform(0.7, 1.1)) * np.abs(v)) * F(rng.uniform(3.5, 5.5))
+    side = side + np.where(v > 0, F(0), F(0.5))
+    rib = np.exp(-np.abs(v) * F(45))
+    branch = np.exp(-np.abs(side - np.round(side)) * F(22))
+    net = canvas.noise(u, v, 0.14, seed, "ridged") ** 3
+    cell = canvas.noise(u, v, 0.5, seed + 1, "soft")
+    vein = np.clip(rib * F(1.3) + F(0.8) * branch + F(0.45) * net, 0, 1.3)
+    rough = canvas.noise(canvas.x, canvas.y, 0.25, seed + 2) - F(0.5)
+    distance = (
+        np.hypot(canvas.x - F(place[0]), canvas.y - F(place[1])) + F(0.3 * radius) * rough
+    )
+    patch = smoothstep(1.1 * radius, 0.75 * radius, distance)
+    tone = mix(tint(palette, F(0.15) + F(0.45) * cell), accent * F(0.8), patch)
+    glow = F(1) + F(float(row["light"])) * (F(0.9) - F(1.1) * np.hypot(x - c, y - s))
+    tone = tone * np.maximum(glow, F(0.25))[..., None]
+    normal = shapes.normals(vein * F(0.012), canvas.px)
+    bright = mix(tone, tone * F(0.4) + palette[2] * F(0.8), np.minimum(vein, 1))
+    canvas.paint(bright * shapes.lit(normal, light, 0.5), 1.0, 0.5)
+    canvas.mask[:] = patch
+
+
+def fields(canvas, row, rng, palette, accent, place, radius, light) -> None:
+    """Fields of colour with soft edges, laid on with a broad brush, and one small square."""
+    seed = int(rng.integers(1 << 30))
+    canvas.paint(palette[1] * F(0.8), 1.0, 0.5)
+    brush = canvas.noise(canvas.x * F(0.35), canvas.y, 0.12, seed) - F(0.5)
+    height = brush * F(0.006)
+    edges = np.cumsum(rng.uniform(0.5, 1.0, 4))
+    edges = (edges / edges[-1] - 0.5) * 2 * canvas.half_height
+    top = -canvas.half_height
+    for bottom in edges.tolist():
+        tone = tint(palette, rng.uniform(0.0, 1.0)) * F(rng.uniform(0.7, 1.2))
+        half = 0.5 * (bottom - top) - 0.03
+        inset = canvas.half_width - rng.uniform(0.04, 0.12)
+        shape = shapes.box(canvas.x, canvas.y, 0, top + half + 0.03, inset, half, 0.03)[0]
+        layer = tone * (F(1) + F(0.5) * brush)[..., None]
+        canvas.paint(layer, canvas.edge(shape + F(0.025) * brush, 0.03) * F(0.93), 0.5)
+        top = bottom
+    at, u, v = shapes.local(canvas, *place, 1.6 * radius, rng.uniform(-0.06, 0.06))
+    square = shapes.box(u, v, 0, 0, 0.8 * radius, 0.8 * radius, 0.02)[0]
+    layer = accent * (F(1) + F(0.4) * brush[at])[..., None]
+    cover = canvas.edge(square + F(0.02) * brush[at], 0.015)
+    canvas.paint(layer, cover, 0.45, subject=True, at=at)
+    canvas.rgb *= shapes.lit(shapes.normals(height, canvas.px), light, 0.2) + F(0.25)
+    lx, ly, _ = light.direction
+    slant = F(1) + F(0.7 * float(row["light"])) * (canvas.x * F(lx) + canvas.y * F(ly))
+    canvas.rgb *= np.maximum(slant, F(0.2))[..., None]
+
+
+def silk(canvas, row, rng, palette, accent, place, radius, light) -> None:
+    """Cloth gathered into folds that run towards a knot of another colour."""
+    seed = int(rng.integers(1 << 30))
+    u, v = canvas.x - F(place[0]), canvas.y - F(place[1])
+    distance = np.hypot(u, v)
+    bend = canvas.noise(canvas.x, canvas.y, 0.8, seed, "soft") - F(0.5)
+    angle = np.arctan2(v, u)
+    swirl = angle + F(rng.choice([-1.0, 1.0]) * rng.uniform(0.6, 1.6)) * np.log(
+        distance + F(0.1)
+    )
+    folds = int(rng.integers(4, 8))
+    wave = np.sin(swirl * F(folds) + F(3.5) * bend)
+    fine = np.sin(swirl * F(2 * folds) - F(5) * bend + F(9) * distance)
+    height = (
+        (F(0.6) * wave + F(0.22) * fine) * F(0.10) * np.minimum(distance * F(2) + F(0.2), 1)
+    )
+    normal = shapes.normals(height, canvas.px)
+    knot = smoothstep(1.15 * radius, 0.7 * radius, distance + F(0.10 * radius) * wave)
+    tone = mix(tint(palette, F(0.45) + F(0.3) * wave), accent, knot)
+    low = shapes.Light(light.direction, light.key, light.fill * F(0.6))
+    shine = shapes.gloss(normal, light, 10) * F(0.25 + 0.35 * float(row["light"]))
+    canvas.paint(
+        tone * shapes.lit(normal, low, 0.1) + shine[..., None] * light.key * tone, 1, 0.5
+    )
+    canvas.mask[:] = knot
+
+
 PATTERNS = {
     "paper": paper,
     "ripples": ripples,
@@ -252,4 +337,7 @@ PATTERNS = {
     "rods": rods,
     "spheres": spheres,
     "fan": fan,
+    "veins": veins,
+    "fields": fields,
+    "silk": silk,
 }

@@ -263,10 +263,11 @@ def plain(canvas, row, rng, x, foot, size, light):
     studio.ground(canvas, rng, horizon, near, mix(near, glow, 0.4), 0.10)
     for _ in range(int(rng.integers(0, 5))):
         tx, r = rng.uniform(-1, 1) * canvas.half_width, rng.uniform(0.04, 0.1)
+        seed = int(rng.integers(1 << 30))
         if abs(tx - x) < 0.5 * size:
             continue
         at, u, v = shapes.local(canvas, tx, horizon - r, 1.7 * r)
-        rough = canvas.noise(u, v, 0.6 * r, int(rng.integers(1 << 30)))
+        rough = canvas.noise(u, v, 0.6 * r, seed)
         crown = ellipse(u, v, 0, 0, 1.2 * r, 0.6 * r)[0] + F(0.5 * r) * (rough - F(0.5))
         trunk = limb(u, v, (0, 0), (0, 1.05 * r), 0.09 * r, 0.15 * r)[0]
         canvas.paint(near * F(0.35), canvas.edge(np.minimum(crown, trunk)), 0.95, at=at)

@@ -581,7 +581,7 @@ def branch(canvas, row, rng, hue, x, y, radius, light) -> None:
 
 def dew(canvas, rng, x, y, reach, light) -> None:
     """Drops that hold a highlight and a bright far edge."""
-    for _ in range(int(rng.integers(5, 16))):
+    for _ in range(int(rng.integers(4, 11))):
         a, d = rng.uniform(0, 6.28), reach * math.sqrt(rng.random())
         r = reach * rng.uniform(0.02, 0.055)
         at, u, v = shapes.local(canvas, x + d * math.cos(a), y + d * math.sin(a), 1.4 * r)
@@ -592,5 +592,5 @@ def dew(canvas, rng, x, y, reach, light) -> None:
         if canvas.rgb[at].size:
             here = canvas.rgb[at] * light_through[..., None] + F(0.03)
             canvas.paint(here, canvas.edge(distance), None, subject=True, at=at)
-            spot = shapes.circle(u, v, 0.4 * r * lx, 0.4 * r * ly, 0.22 * r)[0]
-            canvas.paint(studio.WHITE * F(2.0), canvas.edge(spot), None, subject=True, at=at)
+            spot = shapes.circle(u, v, 0.4 * r * lx, 0.4 * r * ly, 0.18 * r)[0]
+            canvas.paint(studio.WHITE * F(1.3), canvas.edge(spot), None, subject=True, at=at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from apmlib.simulated import shapes, studio
 from apmlib.simulated.canvas import Canvas, F, linear, mix, oklch, smoothstep
@@ -393,7 +394,9 @@ def vessel(canvas, rng, kind, x, base, tall, light, row) -> None:
         tall = 0.52 * tall
     elif kind == "glass":
         tall = 1.5 * tall
-    shares, widths = np.array(VESSELS[kind], np.float64).T
+    knots, widths = np.array(VESSELS[kind], np.float64).T
+    shares = np.linspace(0, 1, 60)
+    widths = PchipInterpolator(knots, widths)(shares)
     fat = rng.uniform(0.9, 1.15)
     widths = widths * tall * fat
     top = base - tall
