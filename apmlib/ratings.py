@@ -207,21 +207,20 @@ def _read_ava(path: Path):
 
 def _find_bad_line(path: Path) -> None:
     """Raise InputError for the first line of an AVA.txt that is not fifteen whole numbers."""
+    names = ["number of the line", "id", *(f"count of score {k}" for k in range(1, 11))]
+    names += ["first tag", "second tag", "challenge"]
     for number, line in _lines(path):
         fields = line.split()
         where = f"{path}, line {number}"
-        if len(fields) != 15:
+        if len(fields) != len(names):
             raise InputError(
                 f"{where}: {len(fields)} fields where AVA has 15 (index, id, ten counts, two "
                 "tags, challenge); get the file again if it is cut off, or mend the line"
             )
-        for place, field in enumerate(fields):
+        for name, field in zip(names, fields, strict=True):
             if not _is_count(field):
-                what = (
-                    f"count of score {place - 1}" if 2 <= place <= 11 else f"field {place + 1}"
-                )
                 raise InputError(
-                    f"{where}: the {what} is {field[:20]!r}, not a whole number from 0; "
+                    f"{where}: the {name} is {field[:20]!r}, not a whole number from 0; "
                     "mend the line"
                 )
 
