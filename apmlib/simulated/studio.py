@@ -66,6 +66,7 @@ def backdrop(canvas: Canvas, row: dict, rng: np.random.Generator, colour, x=0.0,
 def bokeh(canvas, row, rng, colours, number: int, size: float, low=-0.6, high=0.6) -> None:
     """Far lights: points that a wide aperture spreads into discs."""
     spread = 0.35 + 0.65 * float(row["blur"])
+    rng = np.random.default_rng(int(rng.integers(1 << 40)))  # however many there are
     for _ in range(number):
         x = rng.uniform(-1.05, 1.05) * canvas.half_width
         y = rng.uniform(low, high) * 2 * canvas.half_height
@@ -189,7 +190,7 @@ def clutter(canvas, row, rng, items=ITEMS, depth: float = 0.32, scale: float = 1
             else:
                 fx, fy = own.uniform(0.03, 0.97), own.choice([0.06, 0.93, 0.96])
             x, y = canvas.place(float(fx), float(fy))
-            if math.hypot(x - cx, y - cy) > reach + 0.12:
+            if math.hypot(x - cx, y - cy) > reach + 0.16:
                 break
         kind = items[int(own.integers(len(items)))]
         if kind == "pole" and abs(x - cx) < 0.8 * reach + 0.06:

@@ -28,7 +28,9 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
         oklch(0.55, chroma, mixed(hue, other, 0.15 + 0.5 * loud)),
         oklch(0.86, 0.6 * chroma + 0.06 * loud, mixed(hue, other, 0.3 + 0.7 * loud)),
     ]
-    accent = oklch(rng.uniform(0.62, 0.76), 0.17 + 0.06 * loud, other if loud else hue + 0.5)
+    accent = oklch(
+        rng.uniform(0.62, 0.76), 0.17 + 0.06 * loud, other + 0.33 if loud > 0.3 else hue + 0.5
+    )
     place = canvas.place(float(row["subject_x"]), float(row["subject_y"]))
     radius = 0.5 * float(row["subject_size"])
     PATTERNS[kind](canvas, row, rng, palette, accent, place, radius, light)
@@ -303,10 +305,11 @@ def fields(canvas, row, rng, palette, accent, place, radius, light) -> None:
 
 def silk(canvas, row, rng, palette, accent, place, radius, light) -> None:
     """Cloth gathered into folds that run towards a knot of another colour."""
-    seed = int(rng.integers(1 << 30))
     u, v = canvas.x - F(place[0]), canvas.y - F(place[1])
     distance = np.hypot(u, v)
-    bend = canvas.noise(canvas.x, canvas.y, 0.8, seed, "soft") - F(0.5)
+    one, two = rng.uniform(0, 2 * math.pi, 2).astype(F)
+    bend = F(0.25) * np.sin(F(3.1) * u + F(2.3) * v + one)
+    bend = bend + F(0.25) * np.sin(F(4.3) * v - F(2.7) * u + two)
     angle = np.arctan2(v, u)
     swirl = angle + F(rng.choice([-1.0, 1.0]) * rng.uniform(0.6, 1.6)) * np.log(
         distance + F(0.1)

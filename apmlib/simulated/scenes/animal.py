@@ -48,7 +48,10 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
         indoors_or_grass(canvas, row, rng, y + 0.48 * size, kind)
         (cat if kind == "cat" else face)(model, rng, x, y, facing, light)
     else:
-        light = plain(canvas, row, rng, x, y + 0.47 * size, size, light)
+        own = np.random.default_rng(
+            int(rng.integers(1 << 40))
+        )  # so that the light changes no animal
+        light = plain(canvas, row, own, x, y + 0.47 * size, size, light)
         quadruped(model, rng, kind, x, y, facing, light)
         if kind != "elephant":
             grass(canvas, rng, x, y + 0.50 * size, size, light)

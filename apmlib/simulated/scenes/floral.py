@@ -40,7 +40,10 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
     hues = HUES[kind]
     hue = hues[int(rng.integers(len(hues)))] + rng.uniform(-0.015, 0.015)
     pale = rng.random() < 0.3 or (kind in ("daisy", "orchid") and rng.random() < 0.5)
-    background(canvas, row, rng, hue, light)
+    own = np.random.default_rng(
+        int(rng.integers(1 << 40))
+    )  # so that the light changes no flower
+    background(canvas, row, own, hue, light)
     cx, cy = canvas.place(float(row["subject_x"]), float(row["subject_y"]))
     radius = 0.5 * float(row["subject_size"])
     company(canvas, row, rng, kind, hue, pale, radius, light, (cx, cy))
@@ -65,6 +68,8 @@ def background(canvas, row, rng, hue, light) -> None:
     choice = rng.random()
     quality = float(row["light"])
     other, chroma = studio.beside(hue, row, rng)
+    if 0.22 < other % 1 < 0.50 and studio.clashing(row) > 0:
+        other = 2 * hue - other  # green would be no surprise
     if choice < 0.55:
         studio.foliage(canvas, row, rng, rng.uniform(0.37, 0.43), rng.uniform(0.25, 0.9))
     elif choice < 0.68:

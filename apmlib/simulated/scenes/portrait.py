@@ -25,7 +25,8 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
     hue = rng.random()
     other, chroma = studio.beside(hue, row, rng)
     cloth = oklch(rng.uniform(0.18, 0.62), min(0.02 + 0.8 * chroma, 0.18), hue)
-    background(canvas, row, rng, other, chroma, back, (x, y - 0.1))
+    own = np.random.default_rng(int(rng.integers(1 << 40)))  # so that the light changes no pose
+    background(canvas, row, own, other, chroma, back, (x, y - 0.1))
     if back:
         canvas.key = 0.11
         side = light.direction[0] or 0.3
@@ -166,7 +167,7 @@ def shoulders(canvas, rng, x, y, unit, skin, cloth, light, turn=0.0, bare=True, 
         tone = mix(tone, np.full(3, 0.75, F), stripe * F(0.8))
     part = torso[0], torso[1] * F(0.8)
     shapes.body(
-        canvas, at, part, tone, light, 0.32, subject=True, relief=folds * F(0.20 * unit)
+        canvas, at, part, tone, light, 0.32, subject=True, relief=folds * F(0.12 * unit)
     )
     if not neck:
         return

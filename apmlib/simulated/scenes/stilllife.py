@@ -35,8 +35,9 @@ def draw(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
     foot = y + 0.40 * size
     edge = foot - rng.uniform(0.10, 0.30) * (0.4 + size)
     hue = rng.uniform(0.02, 0.28) if rng.random() < 0.6 else rng.random()
-    wall(canvas, row, rng, hue, edge, light)
-    table(canvas, row, rng, hue, edge, foot, light)
+    own = np.random.default_rng(int(rng.integers(1 << 40)))  # so that the light moves nothing
+    wall(canvas, row, own, hue, edge, light)
+    table(canvas, row, own, hue, edge, foot, light)
     count = len(group) + int(rng.integers(0, 3))
     items = [group[i] if i < len(group) else group[-1] for i in range(count)]
     gap = 0.95 * size / max(count, 2)
