@@ -235,7 +235,18 @@ def facing_us(canvas, rng, x, y, unit, facing, skin, hair, cloth, light, yaw) ->
     cover = fabric if style in ("scarf", "hood") else ink
     tone = strands(canvas, u, v, cover, 1.0, seed, math.pi / 2) if cover is ink else cover
     scaled.body(at, back, tone, light, 0.33)
-    shoulders(canvas, rng, x, y, unit, skin, cloth, light, yaw, style not in ("scarf", "hood"))
+    shoulders(
+        canvas,
+        rng,
+        x,
+        y,
+        unit,
+        skin,
+        cloth,
+        light,
+        yaw,
+        *(2 * [style not in ("scarf", "hood")]),
+    )
 
     shift = 0.16 * yaw
     head = shapes.join(
