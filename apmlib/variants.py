@@ -203,6 +203,9 @@ def _merged(chosen: Variant, size: Profile) -> dict:
     values = {item.name: getattr(size, item.name) for item in fields(size)}
     for name in (chosen.family, chosen.target, chosen.name):
         values.update(size.only.get(name, {}))
+    for item in fields(size):
+        if item.type == "float":  # written as 10 or as 10.0, it is one setting
+            values[item.name] = float(values[item.name])
     return values
 
 
@@ -210,14 +213,7 @@ def _typed(key: str, value: object, kind: type) -> object:
     """``value`` as ``kind`` (bool, int, float or str), from its text where it is one."""
     try:
         if kind is bool and isinstance(value, str):
-            return {
-                "true": True,
-                "yes": True,
-                "1": True,
-                "false": False,
-                "no": False,
-                "0": False,
-            }[value.lower()]
+            return {"true": True, "yes": True, "false": False, "no": False}[value.lower()]
         if kind is int and float(value) != int(float(value)):
             raise ValueError
         return kind(float(value)) if kind is int else kind(value)
