@@ -54,7 +54,7 @@ def by_mean(counts: ArrayLike) -> pd.DataFrame:
     gap = np.arange(1, p.shape[1] + 1) - mean[:, None]
     skewness = (p * gap**3).sum(axis=1) / np.maximum(deviation, 1e-9) ** 3
     labels = ["1-4", "4-5", "5-6", "6-7", "above 7"]
-    part = pd.cut(mean, [0, 4, 5, 6, 7, p.shape[1]], labels=labels)
+    part = pd.Series(pd.cut(mean, [0, 4, 5, 6, 7, p.shape[1]], labels=labels))
     values = pd.DataFrame({"deviation": deviation, "skewness": skewness})
     table = values.groupby(part, observed=False).mean()
     shares = part.value_counts(normalize=True)
