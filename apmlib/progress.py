@@ -10,7 +10,7 @@ from tqdm import tqdm
 T = TypeVar("T")
 
 
-def progress(items: Iterable[T], what: str, total: int | None = None, initial: int = 0):
+def progress(items: Iterable[T] | None, what: str, total: int | None = None, initial: int = 0):
     """Wrap ``items`` in a progress bar on standard error.
 
     A notebook or a log would keep every redrawn bar, so the bar is shown on a terminal only,

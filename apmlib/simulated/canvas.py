@@ -328,9 +328,10 @@ def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> np.ndarray:
-    """OKLCH (lightness 0..1, chroma 0..0.35, hue in turns: 0.08 red, 0.3 yellow, 0.4 green,
-    0.73 blue) as linear light (3,), clipped to 0; even steps look even.
+    """A colour of OKLCH, where even steps look even, as linear light (3,), clipped to 0.
 
+    ``lightness`` is 0 .. 1, ``chroma`` 0 .. 0.35, ``hue`` in turns (0.08 red, 0.3 yellow, 0.4
+    green, 0.73 blue).
     Source: B. Ottosson, "A perceptual color space for image processing", 2020.
     """
     a, b = chroma * np.cos(2 * np.pi * hue), chroma * np.sin(2 * np.pi * hue)

@@ -6,7 +6,6 @@ categories, and the backgrounds are others.
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from apmlib.progress import progress
 from apmlib.simulated import shapes, studio
 from apmlib.simulated.canvas import Canvas, F, mix, oklch
 from apmlib.simulated.workers import spread
@@ -525,6 +525,7 @@ DRAWN = (
     _mountain,
     _cloud,
 )
+PART = 40  # pictures that a process draws before it reports
 KINDS = tuple(kind.__name__[1:] for kind in DRAWN)
 UPRIGHT = {
     "table",
@@ -606,12 +607,14 @@ def background(canvas: Canvas, row: dict, rng: np.random.Generator) -> None:
         canvas.paint(mix(colours[0], colours[1], level), 1.0, 1.0)
 
 
-def _write(root: Path, side: int, item: tuple[str, int, int]) -> None:
-    name, label, seed = item
-    path = root / "images" / name
-    part = path.with_suffix(f".{os.getpid()}.part")
-    Image.fromarray(draw(label, seed, side)).save(part, "JPEG", quality=90)
-    os.replace(part, path)
+def _part(job: tuple[Path, int, list[tuple[str, int, int]]]) -> int:
+    root, side, items = job
+    for name, label, seed in items:
+        path = root / "images" / name
+        part = path.with_suffix(f".{os.getpid()}.part")
+        Image.fromarray(draw(label, seed, side)).save(part, "JPEG", quality=90)
+        os.replace(part, path)
+    return len(items)
 
 
 def simulate(
@@ -648,8 +651,10 @@ def simulate(
         )
         if name not in there
     ]
-    for _ in spread(functools.partial(_write, root, side), items, workers, "drawing objects"):
-        pass
+    jobs = [(root, side, items[start : start + PART]) for start in range(0, len(items), PART)]
+    with progress(None, "objects", total=images, initial=images - len(items)) as bar:
+        for count in spread(_part, jobs, workers):
+            bar.update(count)
     part = root / "objects.csv.part"
     table.to_csv(part, index=False)
     os.replace(part, root / "objects.csv")

@@ -1,4 +1,4 @@
-"""Many photographs drawn at once."""
+"""Photographs drawn by several processes at once."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from apmlib.progress import progress
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-def spread(task: Callable, items: Sequence, workers: int | None, what: str) -> Iterator:
-    """Yield ``task(item)`` for each item, in order, computed by several processes.
+def spread(task: Callable, jobs: Sequence, workers: int | None = None) -> Iterator:
+    """Yield ``task(job)`` for each job, in any order, from processes of one thread each.
 
     Args:
-        task: a function of a module (it is sent to the processes by name), which writes its
-            own file atomically.
-        items: what it is called with; sent to the processes, so keep them small.
-        workers: number of processes; None: one a core. 1 computes here.
-        what: the name of the work in the progress bar.
-
-    The results do not depend on the number of processes.
+        task: a function of a module (it is sent to the processes by name) that writes its own
+            files, each whole or not at all.
+        jobs: what it is called with.
+        workers: number of processes; None: one a core. With one, the work is done here.
     """
-    workers = min(workers or os.cpu_count() or 1, max(1, len(items) // 16))
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
     if workers <= 1:
-        yield from progress(map(task, items), what, total=len(items))
+        yield from map(task, jobs)
         return
-    # Spawned, not forked: the same on every system, and safe beside torch's threads.
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        chunk = max(1, min(32, len(items) // (4 * workers)))
-        yield from progress(pool.imap(task, items, chunk), what, total=len(items))
+    before = {name: os.environ.get(name) for name in THREADS}
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    try:
+        # Spawned, not forked: the same on every system, and safe beside torch's threads.
+        with multiprocessing.get_context("spawn").Pool(workers) as pool:
+            yield from pool.imap_unordered(task, jobs)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

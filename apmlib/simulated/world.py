@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 from dataclasses import asdict
@@ -34,10 +33,10 @@ from apmlib.errors import InputError
 from apmlib.progress import progress
 from apmlib.simulated import crowd, latents
 from apmlib.simulated.render import render
+from apmlib.simulated.workers import spread
 
 PART = 40  # photographs in one part
 TEST_SHARE = 0.2
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def simulate(root, images: int, side: int = 128, seed: int = 0, workers: int | None = None):
@@ -151,25 +150,10 @@ def _photographs(root: Path, table: pd.DataFrame, side: int, workers: int) -> pd
     ]
     done = len(table) - sum(len(rows) for *_, rows in todo)
     with progress(None, "photographs", total=len(table), initial=done) as bar:
-        for count in _spread(_part, todo, min(workers, len(todo))):
+        for count in spread(_part, todo, workers):
             bar.update(count)
     tables = [pd.read_csv(part, dtype={"image": str}, index_col="image") for part in files]
     return pd.concat(tables).loc[table.index]
-
-
-def _spread(function, jobs: list, workers: int):
-    """Results of function(job), in any order, from so many processes of one thread each."""
-    if workers <= 1:
-        yield from map(function, jobs)
-        return
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, "1"))
-    try:
-        with multiprocessing.get_context("spawn").Pool(workers) as pool:
-            yield from pool.imap_unordered(function, jobs)
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 def _part(job) -> int:
