@@ -100,20 +100,22 @@ def threshold(bins: int) -> float:
     return 5.0 if bins == 10 else (bins + 1) / 2
 
 
-def average(values: ArrayLike, counts: ArrayLike | None = None):
+def average(values: ArrayLike, counts: ArrayLike | None = None) -> float | Array:
     """Mean of what is given per image: values ``(N,)``, counts None or ``(..., N)``."""
     values, counts = np.asarray(values, dtype=np.float64), _counts(counts, values)
     return _plain(counts @ values / counts.sum(axis=-1))
 
 
-def mse(predicted: ArrayLike, true: ArrayLike, counts: ArrayLike | None = None):
+def mse(
+    predicted: ArrayLike, true: ArrayLike, counts: ArrayLike | None = None
+) -> float | Array:
     """Mean squared error of mean scores, ``(N,)`` against ``(N,)``."""
     return average((np.asarray(predicted) - np.asarray(true)) ** 2, counts)
 
 
 def accuracy(
     predicted: ArrayLike, true: ArrayLike, above: float = 5.0, counts: ArrayLike | None = None
-):
+) -> float | Array:
     """Share of images on the same side of the threshold: high is a mean above ``above``.
 
     A mean of exactly ``above`` is low. Give means computed from counts: rounded ones move
@@ -123,7 +125,9 @@ def accuracy(
     return average(same, counts)
 
 
-def rho(predicted: ArrayLike, true: ArrayLike, counts: ArrayLike | None = None):
+def rho(
+    predicted: ArrayLike, true: ArrayLike, counts: ArrayLike | None = None
+) -> float | Array:
     """Spearman's rank correlation, ties sharing their mean rank; nan where it is undefined.
 
     If either side is constant there is no order to agree with, and the answer is nan and not
@@ -245,6 +249,7 @@ def report(
 
     def order() -> dict:
         reason = flat or collapsed(true, "the truth is constant")
+        reason = "one photograph has no order" if len(g) == 1 else reason
         if reason:
             return {"value": None, "low": None, "high": None, "reason": f"undefined: {reason}"}
         return entry(rho, predicted, true)

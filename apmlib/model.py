@@ -27,6 +27,7 @@ from urllib.error import URLError
 
 import torch
 import torch.nn.functional as F
+from numpy.typing import ArrayLike
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -212,7 +213,7 @@ class Head(nn.Module):
         hidden = F.relu(self.fc1(l2_normalise(pooled, self.rescale)))
         return F.relu(self.fc2(hidden))
 
-    def start_at(self, target) -> None:
+    def start_at(self, target: ArrayLike | Tensor) -> None:
         """Make ``target`` ``(K,)`` the output for every photograph: the constant predictor.
 
         The last weights become zero and the last bias the target, so that training starts from
@@ -267,7 +268,7 @@ class APM(nn.Module):
         features = self.backbone(photographs)
         return self.head(spatial_pyramid_pooling(features, self.n, self.how))
 
-    def init_head(self, target) -> None:
+    def init_head(self, target: ArrayLike | Tensor) -> None:
         """Start from the mean training distribution (or score): see ``Head.start_at``."""
         self.head.start_at(target)
 

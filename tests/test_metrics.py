@@ -293,6 +293,19 @@ def test_report_of_a_collapsed_model_names_it_and_leaves_rho_out():
     json.dumps(report, allow_nan=False)
 
 
+def test_report_of_one_photograph_and_of_a_constant_truth_says_why_rho_is_missing():
+    p, g = distributions(13, 5), np.tile(np.arange(K), (5, 1))
+    one, flat = metrics.report(p[:1], g[:1], draws=5), metrics.report(p, g, draws=5)
+    assert one["rho"] == {
+        "value": None,
+        "low": None,
+        "high": None,
+        "reason": "undefined: one photograph has no order",
+    }
+    assert flat["rho"]["reason"].startswith("undefined: the truth is constant")
+    json.dumps([one, flat], allow_nan=False)
+
+
 def test_report_of_means_has_no_metrics_of_distributions():
     g = np.random.default_rng(12).multinomial(50, np.full(7, 1 / 7), 30)
     report = metrics.report(metrics.mean(g) + 0.1, g, draws=20)
