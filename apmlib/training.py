@@ -28,10 +28,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 import apmlib
-from apmlib import evaluation, images, losses, metrics, model, ratings, variants
+from apmlib import evaluation, images, losses, metrics, model, ratings, ridge, variants
 from apmlib.errors import InputError
 from apmlib.evaluation import write_bytes, write_json, write_table
 from apmlib.progress import progress
+from apmlib.spp import spatial_pyramid_pooling
 
 HISTORY = (
     "step",
@@ -307,6 +308,21 @@ def validator(
     return check
 
 
+@torch.inference_mode()
+def pyramids(net: model.APM, photographs: images.Photographs, batch: int) -> Tensor:
+    """What the head of ``net`` is given, float32 (2 N, D): photographs, then mirrored ones."""
+    net.eval()
+    device = next(net.parameters()).device
+    pooled = [None] * (2 * len(photographs))
+    for indices, pixels in images.loader(photographs, batch):
+        for first, shown in ((0, pixels), (len(photographs), pixels.flip(-1))):
+            x = images.normalise(shown.to(device)).to(memory_format=torch.channels_last)
+            features = spatial_pyramid_pooling(net.backbone(x), net.n, net.how)
+            for index, row in zip(indices.tolist(), features.cpu(), strict=True):
+                pooled[first + index] = row
+    return torch.stack(pooled)
+
+
 # --- The run folder ------------------------------------------------------------------------
 
 
@@ -351,9 +367,6 @@ def train(
     if init or settings["pretrained"]:
         model.load_backbone(net.backbone, init or "imagenet")
     freeze(net.backbone, settings["frozen"])
-    targets = targets_of(learnt, settings["target"])
-    if settings["target"] != "objects":
-        net.init_head(targets.mean(dim=0))
     net.to(device, memory_format=torch.channels_last)
 
     loss = loss_function(settings)
@@ -362,6 +375,7 @@ def train(
         seen = evaluation.photographs(held_out.table["path"], settings["side"])
         check = validator(loss, seen, targets_of(held_out, settings["target"]), settings)
     photographs = evaluation.photographs(learnt.table["path"], settings["side"])
+    targets = targets_of(learnt, settings["target"])
 
     def save_state(state: dict) -> None:
         write_table(out / "history.csv", pd.DataFrame(state["rows"], columns=HISTORY))
@@ -374,6 +388,12 @@ def train(
     state = None
     if (out / "state.pt").is_file():
         state = torch.load(out / "state.pt", map_location=device, weights_only=True)
+    elif settings["ridge"] and settings["target"] != "objects":
+        pooled = pyramids(net, photographs, settings["batch"])
+        groups = torch.arange(len(targets)).repeat(2)
+        ridge.start(net.head, pooled, targets.repeat(2, 1), groups)
+    elif settings["target"] != "objects":
+        net.init_head(targets.mean(dim=0))
     state = fit(net, loss, photographs, targets, settings, seed, check, state, save_state)
 
     best = state["best"]
@@ -450,6 +470,7 @@ KEYED_MODULES = (
     "metrics",
     "model",
     "ratings",
+    "ridge",
     "spp",
     "training",
     "variants",

@@ -70,6 +70,7 @@ class Profile:
     hidden: int = 256  # units of the first fully connected layer
     pretrained: bool = False  # starts from ImageNet weights, not from the objects task
     frozen: str = ""  # the convolutional layers up to this module are not trained
+    ridge: bool = False  # the head starts from ridge regression, not from the constant
     # Schedule
     batch: int = 32
     epochs: float = 10  # times through the training photographs; ignored where steps is set
@@ -116,12 +117,13 @@ PROFILES = {
         Profile(
             "photos",
             images=0,
-            side=400,
+            side=256,
             vgg="vgg16:conv4",
             resnet="resnet18:layer3",
             hidden=512,
             pretrained=True,
             frozen="layer2",
+            ridge=True,
             batch=16,
             epochs=12,
             rate=0.01,
