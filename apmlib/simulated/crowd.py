@@ -99,7 +99,7 @@ SCALE = {
     "light": (0.5, 0.354),
     "harmony": (0.0, 0.231),
     "blur": (0.326, 0.341),
-    "focus": (-0.148, 0.272),
+    "focus": (-0.251, 0.320),
     "place": (-0.03, 0.75),
     "size": (0.0, 0.577),
     "horizon": (0.14, 0.79),
@@ -146,7 +146,7 @@ class Crowd:
         exposure: lightness near what the category likes.
         colour: saturation and white balance.
         light: quality of the light and harmony of the colours.
-        focus: sharpness of the subject and of the background.
+        focus: sharpness of the subject, freedom from noise, blur of the background.
         composition: place and size of the subject, place of the horizon.
         tilt: a level horizon.
         clutter: simplicity.
@@ -201,7 +201,7 @@ def features(latents: pd.DataFrame) -> pd.DataFrame:
         "light": row["light"],
         "harmony": (row["harmony"] - 0.589) * colourful,
         "blur": row["blur"],
-        "focus": -row["focus_error"],
+        "focus": -row["focus_error"] - 0.7 * row["noise"],
         "place": _place(row),
         "size": _size(row),
         "horizon": _horizon(row["horizon"]).fillna(SCALE["horizon"][0]),
@@ -460,7 +460,7 @@ def _kind(latents: pd.DataFrame) -> NDArray[np.intp]:
 NEEDED = (
     *("category", "aspect", "subject_x", "subject_y", "subject_size", "horizon", "clutter"),
     *("harmony", "light", "white_balance", "saturation", "blur", "focus_error", "tilt"),
-    *("divergence", "hidden", "discord", "lightness", "chroma", "clipped"),
+    *("noise", "divergence", "hidden", "discord", "lightness", "chroma", "clipped"),
 )
 
 
