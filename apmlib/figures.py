@@ -181,4 +181,4 @@ def seconds(chapter: str) -> str:
 
 
 def _duration(value: float) -> str:
-    return f"{value:.0f} seconds" if value < 90 else f"{value / 60:.1f} minutes"
+    return f"{value:.0f} s" if value < 90 else f"{value / 60:.1f} min"

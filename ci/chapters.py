@@ -55,7 +55,7 @@ def prepare_environment(home: Path, ipython: Path) -> None:
 
 def key(source: Path, profile: str) -> str:
     """Hash of all that decides a chapter's outputs: it runs again when this changes."""
-    files = [source, ROOT / "ci" / "constraints.txt"]
+    files = [source, ROOT / "ci" / "constraints.txt", *sorted(BOOK.glob("*.csv"))]
     files += sorted((ROOT / "apmlib").rglob("*.py"))
     files += sorted(
         path

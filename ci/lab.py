@@ -1,4 +1,4 @@
-"""JupyterLab on the chapters: ``python ci/lab.py``."""
+"""JupyterLab on the chapters: ``python ci/lab.py [options of jupyter lab]``."""
 
 import environment
 
@@ -14,6 +14,7 @@ from environment import ROOT
 if __name__ == "__main__":
     chapters.prepare_environment(ROOT / "data" / "work", ROOT / "_build" / "ipython")
     try:
-        sys.exit(subprocess.call([sys.executable, "-m", "jupyterlab", str(chapters.BOOK)]))
+        command = [sys.executable, "-m", "jupyterlab", str(chapters.BOOK), *sys.argv[1:]]
+        sys.exit(subprocess.call(command))
     except KeyboardInterrupt:
         sys.exit(130)

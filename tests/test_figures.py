@@ -80,7 +80,5 @@ def test_seconds_are_those_that_were_measured(tmp_path, monkeypatch):
         "smoke": {"cores": 2, "seconds": {"01-x": 12.3, "02-y": 1.0}},
     }
     (tmp_path / "chapter-seconds.json").write_text(json.dumps(measured), "utf-8")
-    assert figures.seconds("01-x") == (
-        "2.0 minutes at laptop, 12 seconds at smoke (measured on 2 cores)"
-    )
-    assert figures.seconds("02-y") == "1 seconds at smoke (measured on 2 cores)"
+    assert figures.seconds("01-x") == ("2.0 min at laptop, 12 s at smoke (measured on 2 cores)")
+    assert figures.seconds("02-y") == "1 s at smoke (measured on 2 cores)"
