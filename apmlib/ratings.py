@@ -507,7 +507,8 @@ class Report:
         return "\n".join(lines)
 
     def _names(self, which: str) -> Iterator[str]:
-        return (" = ".join(group) for group in getattr(self, which))
+        for group in getattr(self, which):
+            yield " = ".join(group[:3]) + (" = ..." if len(group) > 3 else "")
 
 
 def check(root: str | os.PathLike, *, validation: int | None = None, seed: int = 0) -> Report:
