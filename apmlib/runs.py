@@ -15,8 +15,8 @@ from pathlib import Path
 from apmlib import ratings, training, variants
 from apmlib.errors import InputError
 from apmlib.home import home
+from apmlib.simulated import frozen, world
 from apmlib.simulated import objects as simulated_objects
-from apmlib.simulated import world
 
 KEYED_MODULES = training.KEYED_MODULES  # their source is part of the key of a run
 SHAPING = ("backbone", "width", "stages")  # settings that a predecessor has to share
@@ -41,10 +41,8 @@ def objects(profile: str = "laptop", seed: int = 0) -> Path:
 
 def _root(what: str, profile: str, seed: int) -> Path:
     if not variants.profile(profile).images:
-        raise InputError(
-            f"profile {profile}: has no simulated photographs; give your own"
-        )
-    return home() / "simulated" / f"{what}-{profile}-{seed}-{world.code()}"
+        raise InputError(f"profile {profile}: has no simulated photographs; give your own")
+    return home() / "simulated" / f"{what}-{profile}-{seed}-{frozen.world_hash()}"
 
 
 def run(

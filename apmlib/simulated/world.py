@@ -15,7 +15,6 @@ interrupted goes on with the parts that are missing.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -31,7 +30,7 @@ import apmlib
 from apmlib import ratings
 from apmlib.errors import InputError
 from apmlib.progress import progress
-from apmlib.simulated import crowd, latents
+from apmlib.simulated import crowd, frozen, latents
 from apmlib.simulated.render import render
 from apmlib.simulated.workers import spread
 
@@ -68,14 +67,14 @@ def simulate(root, images: int, side: int = 128, seed: int = 0, workers: int | N
     table = latents.sample(images, seed)
     measured = _photographs(root, table, side, workers or os.cpu_count() or 1)
     table = table.join(measured)
-    _write(root / "latents.csv", table.to_csv(lineterminator="\n").encode())
+    _write(root / "latents.csv", table.to_csv(lineterminator="\n").enfrozen.world_hash())
     about = made | {
         "version": apmlib.__version__,
-        "code": code(),
+        "code": frozen.world_hash(),
         "crowd": asdict(crowd.DEFAULT),
         "licence": "CC0-1.0",
     }
-    _write(root / "simulated.json", (json.dumps(about, indent=2) + "\n").encode())
+    _write(root / "simulated.json", (json.dumps(about, indent=2) + "\n").enfrozen.world_hash())
     counts = crowd.vote(table, crowd.DEFAULT, seed)
     names = [f"n{k}" for k in range(1, counts.shape[1] + 1)]
     votes = pd.DataFrame(counts, index=table.index, columns=names)
@@ -96,15 +95,6 @@ def read_latents(root) -> pd.DataFrame:
     if not path.is_file():
         raise InputError(f"{path}: is not there; make the collection with apm data simulate")
     return pd.read_csv(path, dtype={"image": str}).set_index("image")
-
-
-def code() -> str:
-    """Hash of all that decides what a row of latents looks like: 12 hexadecimal digits."""
-    folder, digest = Path(__file__).parent, hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
-    return digest.hexdigest()[:12]
 
 
 def _finished(root: Path, made: dict) -> bool:
@@ -131,8 +121,13 @@ def _finished(root: Path, made: dict) -> bool:
 def _photographs(root: Path, table: pd.DataFrame, side: int, workers: int) -> pd.DataFrame:
     """Draw what is missing; the measured columns of all, in the order of the table."""
     parts = root / ".parts"
-    key = {"side": side, "code": code(), "first": table.iloc[0].to_json(), "images": len(table)}
-    about = json.dumps(key, sort_keys=True).encode()
+    key = {
+        "side": side,
+        "code": frozen.world_hash(),
+        "first": table.iloc[0].to_json(),
+        "images": len(table),
+    }
+    about = json.dumps(key, sort_keys=True).enfrozen.world_hash()
     if parts.exists() and (
         not (parts / "key.json").is_file() or (parts / "key.json").read_bytes() != about
     ):
@@ -169,7 +164,7 @@ def _part(job) -> int:
         _write(root / "masks" / f"{image}.png", mask.getvalue(), part)
         measured.append(photograph.measured)
     measured = pd.DataFrame(measured, index=table.index)
-    _write(part, measured.to_csv(lineterminator="\n").encode())
+    _write(part, measured.to_csv(lineterminator="\n").enfrozen.world_hash())
     return len(table)
 
 

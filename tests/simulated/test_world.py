@@ -7,7 +7,7 @@ from PIL import Image
 
 from apmlib import ratings
 from apmlib.errors import InputError
-from apmlib.simulated import crowd, latents, world
+from apmlib.simulated import crowd, frozen, latents, world
 
 IMAGES, SIDE, SEED = 90, 48, 4
 
@@ -114,4 +114,4 @@ def test_simulated_json_says_how_it_was_made(root):
     about = json.loads((root / "simulated.json").read_text())
     assert about["seed"] == SEED and about["side"] == SIDE and about["images"] == IMAGES
     assert about["licence"] == "CC0-1.0"
-    assert about["code"] == world.code()
+    assert about["code"] == frozen.world_hash()
