@@ -417,6 +417,27 @@ def test_pictures_are_compared_by_their_pixels():
     assert not compare_figures.alike(png(pixels), png(pixels[:-1]))
 
 
+def test_second_execution_must_give_every_output_again(kernels):
+    given, made = kernels / "01-x.ipynb", kernels / "out" / "01-same.ipynb"
+    draw = "import matplotlib.pyplot as plt\nplt.plot([1, 2]);"
+    nbformat.write(notebook(draw, "1 + 1"), given)
+    chapters.execute(given, made, "smoke")
+    result = nbformat.read(made, as_version=4)
+    result.cells[3].outputs[0].data["text/plain"] = "3"
+    nbformat.write(result, made.with_name("02-number.ipynb"))
+    result = nbformat.read(made, as_version=4)
+    pictures = [out for out in result.cells[2].outputs if "image/png" in out.data]
+    pixels = np.array(Image.open(io.BytesIO(base64.b64decode(pictures[0].data["image/png"]))))
+    pixels[0, 0, :3] = 0
+    pictures[0].data["image/png"] = png(pixels)
+    nbformat.write(result, made.with_name("03-picture.ipynb"))
+    command = [sys.executable, "-m", "pytest", "-p", "compare_figures", "-o", "addopts="]
+    command += ["--nbval", "--nbval-current-env", "-q", "--tb=no", "-p", "no:cacheprovider"]
+    done = subprocess.run([*command, made.parent], capture_output=True, text=True, cwd=kernels)
+    failed = re.findall(r"^FAILED \S*?(\d\d-\w+\.ipynb::Cell \d)", done.stdout, re.M)
+    assert failed == ["02-number.ipynb::Cell 3", "03-picture.ipynb::Cell 2"], done.stdout
+
+
 def test_config_keeps_pages_offline_and_sources_unexecuted():
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     assert config["execute"]["execute_notebooks"] == "off"
