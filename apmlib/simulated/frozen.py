@@ -17,7 +17,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 RECORD = FOLDER.parents[1] / "data" / "simulated-frozen.json"
 # These decide neither a byte of a photograph nor a vote.
-ASIDE = ("frozen.py", "marginals.py", "workers.py")
+ASIDE = ("frozen.py", "marginals.py", "references.py", "workers.py")
 
 
 def world_hash(folder: Path = FOLDER) -> str:
