@@ -67,14 +67,14 @@ def simulate(root, images: int, side: int = 128, seed: int = 0, workers: int | N
     table = latents.sample(images, seed)
     measured = _photographs(root, table, side, workers or os.cpu_count() or 1)
     table = table.join(measured)
-    _write(root / "latents.csv", table.to_csv(lineterminator="\n").enfrozen.world_hash())
+    _write(root / "latents.csv", table.to_csv(lineterminator="\n").encode())
     about = made | {
         "version": apmlib.__version__,
         "code": frozen.world_hash(),
         "crowd": asdict(crowd.DEFAULT),
         "licence": "CC0-1.0",
     }
-    _write(root / "simulated.json", (json.dumps(about, indent=2) + "\n").enfrozen.world_hash())
+    _write(root / "simulated.json", (json.dumps(about, indent=2) + "\n").encode())
     counts = crowd.vote(table, crowd.DEFAULT, seed)
     names = [f"n{k}" for k in range(1, counts.shape[1] + 1)]
     votes = pd.DataFrame(counts, index=table.index, columns=names)
@@ -127,7 +127,7 @@ def _photographs(root: Path, table: pd.DataFrame, side: int, workers: int) -> pd
         "first": table.iloc[0].to_json(),
         "images": len(table),
     }
-    about = json.dumps(key, sort_keys=True).enfrozen.world_hash()
+    about = json.dumps(key, sort_keys=True).encode()
     if parts.exists() and (
         not (parts / "key.json").is_file() or (parts / "key.json").read_bytes() != about
     ):
@@ -164,7 +164,7 @@ def _part(job) -> int:
         _write(root / "masks" / f"{image}.png", mask.getvalue(), part)
         measured.append(photograph.measured)
     measured = pd.DataFrame(measured, index=table.index)
-    _write(part, measured.to_csv(lineterminator="\n").enfrozen.world_hash())
+    _write(part, measured.to_csv(lineterminator="\n").encode())
     return len(table)
 
 
