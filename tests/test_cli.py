@@ -151,6 +151,13 @@ def test_an_interruption_says_how_to_go_on(root, tmp_path, monkeypatch, capsys):
     assert "same command" in capsys.readouterr().err
 
 
+def test_a_folder_that_cannot_be_written_is_one_line(root, weights, tmp_path, capsys):
+    (tmp_path / "file").write_text("in the way")
+    out = tmp_path / "file" / "run"
+    given = ["--data", root, "--out", out, "--profile", "smoke", "--init", weights]
+    assert str(tmp_path / "file") in fails(capsys, "train", "resnet-imn-dist", *given, *SET)
+
+
 def test_check_says_what_is_there(root, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("APM_HOME", str(tmp_path / "home"))
     assert cli.main(["data", "check", str(root)]) == 0
