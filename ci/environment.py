@@ -28,10 +28,9 @@ def enter():
     if "--no-install" in sys.argv:
         sys.argv.remove("--no-install")
         return
-    inside = Path(sys.prefix).resolve() == ENVIRONMENT.resolve()
     if not _up_to_date():
-        _install(inside)
-    if not inside:
+        _install()
+    if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
         try:
             sys.exit(subprocess.call([str(_python())] + sys.argv))
         except KeyboardInterrupt:
@@ -63,15 +62,24 @@ def _up_to_date():
     return STAMP.read_text(encoding="utf-8").strip() == _key()
 
 
-def _install(inside):
-    if not inside:
+def _has_pip():
+    """Whether the environment is there and was not left half made."""
+    if not _python().exists():
+        return False
+    question = [str(_python()), "-m", "pip", "--version"]
+    return subprocess.call(question, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+
+
+def _install():
+    if not _has_pip():
         print("Making the environment .venv (about 7 GB; minutes, the first time)", flush=True)
         made = subprocess.call([sys.executable, "-m", "venv", "--clear", str(ENVIRONMENT)])
-        if made != 0 or not _python().exists():
+        if made != 0 or not _has_pip():
             sys.exit(
                 f"No environment could be made with {sys.executable}: on Debian or Ubuntu, "
                 "install python3-venv and call again."
             )
+    print("Installing into .venv", flush=True)
     STAMP.unlink(missing_ok=True)
     command = [str(_python()), "-m", "pip", "install", "--disable-pip-version-check"]
     if not sys.stdout.isatty():
