@@ -54,7 +54,8 @@ def backbone(name: str, width: int = 16, stages: int = 3) -> Backbone:
     """Build the backbone ``name`` with random weights.
 
     ``width``: channels of the first stage of a narrow one; they double with each following
-    stage. ``stages``: 2 or more, narrow ones only; the stride is 2 to the power ``stages``.
+    stage. ``stages``: 2 or more, narrow ones only; the stride is 2 to the power ``stages``
+    (in the narrow ResNet the stem, with its max pooling, takes the place of two).
     """
     base, _, stage = name.partition(":")
     if base == "resnet-narrow":
@@ -104,14 +105,16 @@ def _vgg(name: str, base: str, stage: str) -> dict[str, nn.Module]:
 
 
 def _resnet_narrow(width: int, stages: int) -> dict[str, nn.Module]:
-    # No max pooling after the stem and one block a stage: it sees 47 pixels at three stages.
+    # As torchvision's ResNet, but with a stem that sees 3 pixels, not 7, and one block a stage:
+    # it sees 47 pixels at three stages.
     layers: dict[str, nn.Module] = {
         "conv1": nn.Conv2d(3, width, 3, stride=2, padding=1, bias=False),
         "bn1": nn.BatchNorm2d(width),
         "relu": nn.ReLU(inplace=True),
+        "maxpool": nn.MaxPool2d(3, stride=2, padding=1),
         "layer1": nn.Sequential(BasicBlock(width, width)),
     }
-    for i in range(2, stages + 1):
+    for i in range(2, stages):
         c = width * 2 ** (i - 1)
         shortcut = nn.Sequential(
             nn.Conv2d(c // 2, c, 1, stride=2, bias=False), nn.BatchNorm2d(c)
