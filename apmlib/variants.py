@@ -117,7 +117,7 @@ PROFILES = {
         Profile(
             "photos",
             images=0,
-            side=256,
+            side=224,
             vgg="vgg16:conv4",
             resnet="resnet18:layer3",
             hidden=512,

@@ -39,6 +39,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--init", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0, help="of the folds and of the training")
+    parser.add_argument(
+        "--fold",
+        type=int,
+        nargs="+",
+        help="train these folds (0 to 4) and stop: for several at once",
+    )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, default=ROOT / f"data/results/oasis-{VARIANT}.json")
     options = parser.parse_args()
@@ -48,9 +54,9 @@ def main() -> None:
     table = collection.table[collection.table["split"] != "test"]
     fold = np.random.default_rng(options.seed).permutation(len(table)) % FOLDS
     g = replace(collection, table=table).distributions
-    features = own_size_pyramids(table["path"], options.init)
+    features = None if options.fold else own_size_pyramids(table["path"], options.init)
     model_p, ridge_p, seconds, penalties = np.zeros_like(g), np.zeros_like(g), [], []
-    for i in range(FOLDS):
+    for i in options.fold or range(FOLDS):
         inside, outside = fold != i, fold == i
         parts = table.assign(split=np.where(inside, "train", "test"))
         started = time.monotonic()
@@ -65,6 +71,9 @@ def main() -> None:
             overrides=overrides,
         )
         seconds.append(time.monotonic() - started)
+        print(f"fold {i}: {seconds[-1]:.0f} s", file=sys.stderr)
+        if options.fold:
+            continue
         predictions = evaluation.distributions(
             pd.read_csv(run / "predictions.csv", dtype={"image": str})
         )
@@ -73,7 +82,8 @@ def main() -> None:
         weight, bias, penalty = ridge.fit(x, y)
         penalties.append(penalty)
         ridge_p[outside] = np.maximum(features[outside] @ weight.numpy() + bias.numpy(), 0)
-        print(f"fold {i}: {seconds[-1]:.0f} s", file=sys.stderr)
+    if options.fold:
+        return
     result = compare(model_p, ridge_p, replace(collection, table=table).counts)
     result["provenance"] = {
         "command": "python ci/oasis_cv.py --data OASIS --init WEIGHTS"
@@ -86,7 +96,6 @@ def main() -> None:
         "weights_sha256": evaluation.file_hash(options.init),
         "settings": evaluation.read_config(run)["settings"],
         "ridge_penalties": penalties,
-        "seconds_per_fold": [round(value) for value in seconds],
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, shared",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
@@ -98,7 +107,14 @@ def main() -> None:
 
 
 def own_size_pyramids(paths, init: Path) -> np.ndarray:
-    """The l2-normalised pyramid of the frozen network, each photograph at its own size."""
+    """The l2-normalised pyramid of the frozen network, each photograph at its own size.
+
+    Kept in the store under a hash of weights and photographs.
+    """
+    names = [evaluation.file_hash(path) for path in (init, *paths)]
+    kept = home() / "oasis" / f"pyramids-{ratings.split_hash(names)}.npy"
+    if kept.is_file():
+        return np.load(kept)
     net = model.backbone("resnet18:layer3")
     model.load_backbone(net, init)
     net.eval()
@@ -109,7 +125,11 @@ def own_size_pyramids(paths, init: Path) -> np.ndarray:
             pixels = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)[None]
             features = spatial_pyramid_pooling(net(images.normalise(pixels)))
             rows.append(l2_normalise(features, rescale=False)[0].double().numpy())
-    return np.array(rows)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    part = kept.with_suffix(".part.npy")
+    np.save(part, np.array(rows))
+    part.replace(kept)
+    return np.load(kept)
 
 
 def compare(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> dict:
