@@ -138,7 +138,7 @@ def test_what_is_good_depends_on_the_category():
         (("seascape", "floral"), ("portrait", "architecture"), {"chroma": 0.5}),
         (("portrait", "floral", "animal"), ("landscape", "cityscape"), {"blur": 0.9}),
         (("seascape", "portrait"), ("cityscape", "architecture"), {"white_balance": 0.8}),
-        (("portrait", "animal"), ("landscape", "abstract"), {"subject_size": 0.75}),
+        (("portrait", "animal"), ("landscape", "forest"), {"subject_size": 0.75}),
         (("architecture", "abstract"), ("portrait",), {"subject_x": 0.5, "subject_y": 0.5}),
         (("landscape",), ("portrait", "forest"), {"aspect": 16 / 9}),
         (("stilllife",), ("floral",), {"lightness": 0.36}),
@@ -147,7 +147,7 @@ def test_what_is_good_depends_on_the_category():
             assert gain(category, **change) > 0.02, (category, change)
         for category in disliked:
             assert gain(category, **change) < -0.02, (category, change)
-    assert gain("cityscape", clutter=0.9) == pytest.approx(0)
+    assert 0.5 * gain("portrait", clutter=0.9) < gain("cityscape", clutter=0.9) < 0
 
 
 def test_a_cast_cannot_be_seen_in_black_and_white():
