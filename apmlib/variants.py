@@ -86,7 +86,6 @@ class Profile:
     momentum: float = 0.9
     weight_decay: float = 5e-4  # on weights, not on biases
     clip: float = 1.0  # largest l2 norm of the gradient (0: not clipped)
-    average: float = 0.0  # weights averaged with this decay by step (0: the last ones)
     # Which weights are kept, and what they are trained on
     select: str = "best"  # "best": lowest validation loss; "last": validation joins training
     only: dict = field(default_factory=dict)
