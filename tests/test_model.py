@@ -65,9 +65,9 @@ def learned(net):
 @pytest.mark.parametrize(
     "arguments, channels, field",
     [
-        (("resnet-narrow", 16, 3), 64, (47, 8)),
+        (("resnet-narrow", 16, 3), 32, (47, 8)),
         (("vgg-narrow", 16, 3), 128, (46, 8)),
-        (("resnet-narrow", 16, 2), 32, (23, 4)),
+        (("resnet-narrow", 16, 2), 16, (23, 4)),
         (("vgg-narrow", 16, 2), 64, (18, 4)),
         (("resnet18:layer3",), 256, (211, 16)),
         (("resnet18",), 512, (435, 32)),
@@ -285,7 +285,7 @@ def test_classifier_gives_logits():
 @pytest.mark.parametrize("n, how", [(1, "max"), (2, "average"), (4, "max")])
 def test_grid_and_pooling_are_choices(n, how):
     net = APM(backbone("resnet-narrow", 8, 2), 10, hidden=16, n=n, how=how)
-    assert net.head.fc1.in_features == 16 * n * n
+    assert net.head.fc1.in_features == 8 * n * n
     assert net(photographs()).shape == (2, 10)
 
 
@@ -324,7 +324,7 @@ def test_weights_of_another_network_are_named(tmp_path):
         load_weights(APM(backbone("resnet-narrow", 8, 2), 7, hidden=16), file)
     assert str(error.value).startswith(f"{file}: ")
     assert "\n" not in str(error.value)
-    with pytest.raises(InputError, match="missing: .*layer3.0.*; check"):
+    with pytest.raises(InputError, match="missing: .*layer2.0.*; check"):
         load_weights(APM(backbone("resnet-narrow", 8, 3), 10, hidden=16), file)
 
 
