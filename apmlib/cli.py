@@ -59,27 +59,42 @@ def check(options: argparse.Namespace) -> None:
 
 
 def train(options: argparse.Namespace) -> None:
-    """``apm train``: train a variant, or all of them, into run folders."""
+    """``apm train``: train a variant, or all of Table 1, into run folders."""
     from apmlib import ratings, runs, training
 
     overrides = _settings(options.set)
-    rated = [name for name, item in variants.VARIANTS.items() if item.target != "objects"]
     every = options.variant == "all"
-    names = rated if every else [variants.variant(options.variant).name]
+    names = variants.TABLE if every else [variants.variant(options.variant).name]
     for name in names:
         variants.settings(name, options.profile, overrides)  # wrong ones end it here
+    stages = [stage for name in names for stage in (name, *variants.ancestors(name))]
+    if options.teacher and not any(variants.VARIANTS[stage].teacher for stage in stages):
+        raise InputError(
+            f"--teacher {options.teacher}: {names[0]} has no teacher; leave it out"
+        )
     data = options.data
     for name in names:
         out = options.out / name if every else options.out
         if variants.VARIANTS[name].target == "objects":
             collection = training.read_objects(data or runs.objects(options.profile))
-            init = options.init
         else:
             data = data or runs.simulated(options.profile)
             collection = ratings.read(data)
+        beside = out.absolute().parent
+        start = variants.VARIANTS[name].start
+        if every and start in names:
+            init = options.out / start
+        else:
             init = options.init or runs.predecessor(
-                name, options.profile, out.absolute().parent, overrides
+                name,
+                options.profile,
+                beside,
+                overrides,
+                collection,
+                options.seed,
+                options.teacher,
             )
+        teacher = runs.teacher_of(name, options.profile, beside, overrides, options.teacher)
         started = time.monotonic()
         training.train(
             name,
@@ -90,10 +105,19 @@ def train(options: argparse.Namespace) -> None:
             init=init,
             restart=options.restart,
             overrides=overrides,
+            teacher=teacher,
         )
         print(f"{name}: {out}, {time.monotonic() - started:.0f} s", file=sys.stderr)
+        result = json.loads((out / "metrics.json").read_text())
         if (out / "predictions.csv").is_file():
-            _print_metrics(json.loads((out / "metrics.json").read_text()), out)
+            _print_metrics(result, out)
+        elif variants.VARIANTS[name].target == "semantic":
+            share = result["accuracy"]
+            print(
+                f"{name} ({out})\nsplit {result['split']}, {result['n']} photographs: names "
+                f"the same class as its teacher in {100 * share['value']:.1f} % "
+                f"[{100 * share['low']:.1f}, {100 * share['high']:.1f}]"
+            )
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -257,7 +281,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add(commands, "train", train, "train a variant into a run folder", interrupted=go_on)
     sub.add_argument(
-        "variant", metavar="VARIANT", help=f"all, or one of {', '.join(variants.VARIANTS)}"
+        "variant",
+        metavar="VARIANT",
+        help=f"all (Table 1), or one of {', '.join(variants.VARIANTS)}",
     )
     sub.add_argument(
         "--data", type=Path, metavar="ROOT", help="rated collection (default: simulated)"
@@ -277,7 +303,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--seed", type=int, default=0, metavar="S", help="default 0")
     sub.add_argument(
-        "--init", type=Path, metavar="RUN_OR_WEIGHTS", help="convolutional layers to start from"
+        "--init",
+        type=Path,
+        metavar="RUN_OR_WEIGHTS",
+        help="convolutional layers to start from, or the run to go on from",
+    )
+    sub.add_argument(
+        "--teacher",
+        metavar="FILE",
+        help="what a semantic variant learns: soft targets (.npz), a run of an objects "
+        "variant, or imagenet:NETWORK (default: the variant's own teacher)",
     )
     sub.add_argument(
         "--set",

@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from apmlib import images, metrics, model, ratings
+from apmlib import fusion, images, metrics, model, ratings
 from apmlib.errors import InputError
 from apmlib.progress import progress
 from apmlib.simulated import crowd, world
@@ -44,8 +44,23 @@ def build(config: dict) -> nn.Module:
         model.check_fits(net, settings["side"])
     if settings["target"] == "objects":
         return model.Classifier(net, config["bins"])
+    keys = (
+        ("n", "how", "l2") if settings["target"] == "semantic" else ("n", "how", "l2", "last")
+    )
+    # Runs of before these were settings have none of them, and the values of today's defaults.
+    options = {key: settings[key] for key in keys if key in settings}
+    if settings["target"] == "semantic":
+        return model.Student(net, config["bins"], **options)
+    branch = settings.get("branch", 0)
+    if settings["target"] == "mean" and (branch or options.get("last", "relu") != "relu"):
+        raise InputError(
+            "target mean: one output has no branches and is not normalised; "
+            "leave out --set branch and --set last"
+        )
     outputs = 1 if settings["target"] == "mean" else config["bins"]
-    return model.APM(net, outputs, settings["hidden"])
+    if branch:
+        return fusion.Fusion(net, outputs, settings["hidden"], branch, **options)
+    return model.APM(net, outputs, settings["hidden"], **options)
 
 
 def read_config(run: Run) -> dict:
@@ -74,21 +89,37 @@ def load(run: Run) -> Model:
 # --- Predictions ---------------------------------------------------------------------------
 
 
-def photographs(paths: Sequence[str | os.PathLike], side: int) -> images.Photographs:
+def photographs(
+    paths: Sequence[str | os.PathLike], side: int, view: str = "whole"
+) -> images.Photographs:
     """The photographs at ``paths``, kept in memory where all of them take less than 2 GB."""
     cache = len(paths) * 3 * 1.5 * side**2 < CACHED
-    return images.Photographs(list(paths), side, cache=cache)
+    return images.Photographs(list(paths), side, cache=cache, view=view)
+
+
+def seen_as(settings: dict) -> dict:
+    """How a run of these settings sees photographs: arguments of :func:`photographs`."""
+    return {"side": settings["side"], "view": settings.get("view", "whole")}
 
 
 @torch.inference_mode()
-def outputs(net: nn.Module, photographs: images.Photographs, batch: int = BATCH) -> Tensor:
-    """What ``net`` says of each photograph, float32 (N, outputs) on the CPU, in eval mode."""
+def outputs(
+    net: nn.Module,
+    photographs: images.Photographs,
+    batch: int = BATCH,
+    of: Callable[[Tensor], Tensor] | None = None,
+) -> Tensor:
+    """What ``net`` says of each photograph, float32 (N, outputs) on the CPU, in eval mode.
+
+    ``of`` is another function of the photographs than calling ``net``, such as one of its
+    methods; then it is (N, *shape of what that gives).
+    """
     net.eval()
     result = None
     for indices, pixels in images.loader(photographs, min(batch, BATCH)):
-        p = _forward(net, pixels)
+        p = _forward(net, pixels, of)
         if result is None:
-            result = torch.empty(len(photographs), p.shape[1])
+            result = torch.empty(len(photographs), *p.shape[1:])
         result[indices] = p
     return result
 
@@ -110,8 +141,11 @@ def predict(
     or, where the list ``skipped`` is given, put there as (image, reason) and left out.
     """
     net, config = load(run) if isinstance(run, str | os.PathLike) else run
-    if config["settings"]["target"] == "objects":
-        raise InputError(f"{config['variant']}: classifies objects, it gives no scores")
+    if config["settings"]["target"] in ("objects", "semantic"):
+        raise InputError(
+            f"{config['variant']}: says what is shown, it gives no scores; "
+            "use a run of another variant"
+        )
     if isinstance(photographs, ratings.Collection):
         names, paths = list(photographs.table.index), list(photographs.table["path"])
     else:
@@ -148,17 +182,38 @@ def predict(
     return _frame(kept, p, config["settings"]["target"])
 
 
+def branches(
+    run: Run | Model, photographs: ratings.Collection | Sequence[str | os.PathLike]
+) -> tuple[np.ndarray, np.ndarray]:
+    """What each branch of a two-branch run says alone: two (N, K) of l1-normalised rows.
+
+    The first is the pyramid's. Their late fusion with the run's weight is what :func:`predict`
+    gives.
+    """
+    net, config = load(run) if isinstance(run, str | os.PathLike) else run
+    if not isinstance(net, fusion.Fusion):
+        raise InputError(f"{config['variant']}: has one branch; give a run of two branches")
+    if isinstance(photographs, ratings.Collection):
+        photographs = list(photographs.table["path"])
+    shown = images.Photographs(photographs, cache=False, **seen_as(config["settings"]))
+    p = outputs(net, shown, of=net.branches).numpy().astype(np.float64)
+    return metrics.normalise(p[:, 0]), metrics.normalise(p[:, 1])
+
+
 def _load(path: str, preprocessing: dict) -> Tensor | InputError:
+    view = preprocessing.get("view", "whole")
     try:
-        return images.load(path, preprocessing["side"], preprocessing["longest"])
+        return images.load(path, preprocessing["side"], preprocessing["longest"], view)
     except InputError as error:
         return error
 
 
-def _forward(net: nn.Module, pixels: Tensor) -> Tensor:
+def _forward(
+    net: nn.Module, pixels: Tensor, of: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
     device = next(net.parameters()).device
     x = images.normalise(pixels.to(device)).to(memory_format=torch.channels_last)
-    return net(x).float().cpu()
+    return (of or net)(x).float().cpu()
 
 
 def _score(net: nn.Module, pixels: Tensor) -> np.ndarray:
@@ -277,7 +332,7 @@ def _classified(run: Run, task) -> dict:
     """Accuracy of an objects variant on the validation images of its task."""
     net, config = load(run)
     part = task.split("val")
-    shown = photographs(part.table["path"], config["settings"]["side"])
+    shown = photographs(part.table["path"], **seen_as(config["settings"]))
     correct = outputs(net, shown).argmax(dim=1).numpy() == part.table["label"].to_numpy()
     value, low, high = metrics.bootstrap(metrics.average, correct.astype(float))
     result = {

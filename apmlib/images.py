@@ -24,6 +24,7 @@ STD = (0.229, 0.224, 0.225)
 SMALLEST = 8  # pixels: a file whose shorter side is below this is no photograph
 PANORAMA = 6  # the longer side is at most this many times S ...
 NARROWEST = 32  # ... and the shorter side not below this, lest a network be left without a cell
+VIEWS = ("whole", "crop", "warp")
 
 # Pillow warns of odd metadata and of files above 89 megapixels; the pixels are good in both.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -63,49 +64,70 @@ def read(path: str | os.PathLike) -> Image.Image:
     return rgb if turn is None else rgb.transpose(turn)
 
 
-def resize(image: Image.Image, side: int, longest: int | None = None) -> np.ndarray:
+def resize(
+    image: Image.Image, side: int, longest: int | None = None, view: str = "whole"
+) -> np.ndarray:
     """Pixels of ``image`` with the shorter side at ``side``: uint8 (H, W, 3).
 
     Bicubic, with the antialiasing of Pillow. The aspect is kept to the nearest pixel. A smaller
     image is enlarged to ``side``, so that all have the scale that the network was trained at.
     See :func:`target_shape` for what ``longest`` does to extreme panoramas.
+
+    The other two ways to ``view`` a photograph are squares of as many pixels as the whole one
+    has at this side: "crop", its central square, and "warp", all of it squeezed into one.
     """
-    height, width = target_shape(image.height, image.width, side, longest)
-    resized = image.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
+    height, width = target_shape(image.height, image.width, side, longest, view)
+    box = None
+    if view == "crop":
+        short = min(image.size)
+        left, top = (image.width - short) / 2, (image.height - short) / 2
+        box = (left, top, left + short, top + short)
+    resized = image.resize((width, height), Image.Resampling.BICUBIC, box, reducing_gap=3.0)
     return np.asarray(resized).copy()
 
 
 def target_shape(
-    height: int, width: int, side: int, longest: int | None = None
+    height: int, width: int, side: int, longest: int | None = None, view: str = "whole"
 ) -> tuple[int, int]:
     """Shape (H, W) to which a photograph of ``height`` by ``width`` pixels is resized.
 
     The shorter side is ``side``. Where the longer one would pass ``longest`` (default 6 times
     ``side``), it is ``longest``, and the shorter side follows in proportion, though not below
-    32 pixels: one panorama must not take the memory of a whole batch.
+    32 pixels: one panorama must not take the memory of a whole batch. See :func:`resize` for
+    ``view``.
     """
+    if view not in VIEWS:
+        raise InputError(f"view {view!r}: unknown; choose one of {', '.join(VIEWS)}")
     longest = PANORAMA * side if longest is None else max(longest, side)
     short, long = min(height, width), max(height, width)
     new_short, new_long = side, max(side, round(side * long / short))
     if new_long > longest:
         new_short = max(round(longest * short / long), min(side, NARROWEST))
         new_long = longest
+    if view != "whole":
+        square = round((new_short * new_long) ** 0.5)
+        return square, square
     return (new_short, new_long) if height <= width else (new_long, new_short)
 
 
-def load(path: str | os.PathLike, side: int, longest: int | None = None) -> torch.Tensor:
+def load(
+    path: str | os.PathLike, side: int, longest: int | None = None, view: str = "whole"
+) -> torch.Tensor:
     """Photograph at ``path``, read and resized: uint8 (3, H, W), RGB, shorter side ``side``."""
-    return torch.from_numpy(resize(read(path), side, longest)).permute(2, 0, 1).contiguous()
+    pixels = resize(read(path), side, longest, view)
+    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
-def shape_of(path: str | os.PathLike, side: int, longest: int | None = None) -> tuple[int, int]:
+def shape_of(
+    path: str | os.PathLike, side: int, longest: int | None = None, view: str = "whole"
+) -> tuple[int, int]:
     """Shape (H, W) that :func:`load` will give, from the file's header alone."""
     with _open(path) as image:
         width, height = image.size
         # Pillow turns a TIFF by itself, and its size is that of the turned picture already.
         if image.format != "TIFF" and _orientation(image) >= 5:
             width, height = height, width
-    return target_shape(height, width, side, longest)
+    return target_shape(height, width, side, longest, view)
 
 
 def normalise(batch: torch.Tensor) -> torch.Tensor:
@@ -129,14 +151,18 @@ class Photographs(Dataset):
         side: int,
         cache: bool = True,
         longest: int | None = None,
+        view: str = "whole",
     ):
         self.paths, self.side, self.longest = [str(path) for path in paths], side, longest
+        self.view = view
         self.tensors: list[torch.Tensor] | None = None
         if cache:
-            self.tensors = _in_threads(lambda path: load(path, side, longest), self.paths)
+            self.tensors = _in_threads(lambda path: load(path, side, longest, view), self.paths)
             self.shapes = [tuple(tensor.shape[1:]) for tensor in self.tensors]
         else:
-            self.shapes = _in_threads(lambda path: shape_of(path, side, longest), self.paths)
+            self.shapes = _in_threads(
+                lambda path: shape_of(path, side, longest, view), self.paths
+            )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -144,7 +170,7 @@ class Photographs(Dataset):
     def __getitem__(self, index: int) -> torch.Tensor:
         if self.tensors is not None:
             return self.tensors[index]
-        return load(self.paths[index], self.side, self.longest)
+        return load(self.paths[index], self.side, self.longest, self.view)
 
 
 def batches(

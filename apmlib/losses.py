@@ -47,7 +47,7 @@ def emd(p: Tensor, g: Tensor, r: float = 2) -> Tensor:
     loss of NIMA with ``r = 2``. ``p``, ``g``: non-negative ``(B, K)``; a row of zeros counts
     as uniform and passes no gradient. Mass moved far costs more than mass moved near.
     """
-    gap = (_normalise(p).cumsum(dim=1) - _normalise(g).cumsum(dim=1)).abs()
+    gap = (normalise(p).cumsum(dim=1) - normalise(g).cumsum(dim=1)).abs()
     # A root has no finite slope at zero: a perfect prediction passes no gradient instead.
     tiny = torch.finfo(gap.dtype).tiny
     return gap.pow(r).mean(dim=1).clamp_min(tiny).pow(1 / r).mean()
@@ -60,8 +60,9 @@ def kl(p: Tensor, g: Tensor, eps: float = 1e-4) -> Tensor:
     clipped bin passes next to no gradient. The cross entropy of a ReLU output, but for the
     entropy of ``g``, which nothing can change.
     """
-    log_p = _normalise(_normalise(p).clamp_min(eps)).log()
-    return F.kl_div(log_p, _normalise(g), reduction="batchmean")
+    log_p = normalise(normalise(p).clamp_min(eps)).log()
+    g = normalise(g)
+    return (torch.xlogy(g, g) - g * log_p).sum(dim=1).mean()
 
 
 def cross_entropy(logits: Tensor, g: Tensor) -> Tensor:
@@ -79,7 +80,8 @@ def _factor(scale: str, delta: float) -> float:
     return 1.0 if scale == "paper" else 1 / delta
 
 
-def _normalise(p: Tensor) -> Tensor:
-    total = p.sum(dim=1, keepdim=True)
+def normalise(p: Tensor) -> Tensor:
+    """Each row of non-negative ``(..., K)`` divided by its sum; a row of zeros is uniform."""
+    total = p.sum(dim=-1, keepdim=True)
     empty = total <= 0
-    return torch.where(empty, 1 / p.shape[1], p / torch.where(empty, 1.0, total))
+    return torch.where(empty, 1 / p.shape[-1], p / torch.where(empty, 1.0, total))

@@ -36,9 +36,11 @@ from torchvision.models.resnet import BasicBlock
 from torchvision.models.vgg import cfgs, make_layers
 
 from apmlib.errors import InputError
+from apmlib.losses import normalise
 from apmlib.spp import l2_normalise, spatial_pyramid_pooling
 
 SMALLEST_BIAS = 1e-3
+LAST = ("relu", "l1", "softmax")  # last layers of a head
 VGG_PLANS = {"11": "A", "13": "B", "16": "D", "19": "E"}
 
 
@@ -199,12 +201,25 @@ def check_fits(net: Backbone, side: int, cells: int = 6) -> None:
 class Head(nn.Module):
     """l2 norm, then two fully connected layers, each with ReLU: ``(B, D)`` to ``(B, K)``.
 
-    It takes any pooled vector, so that a second branch is a second head.
+    It takes any pooled vector, so that a second branch is a second head. ``l2`` leaves out the
+    norm. ``last`` is what follows the last layer: ``"relu"``, or one of the two layers that
+    section 3.4 found slow to train, ``"l1"`` (ReLU, then divided by the sum; zeros become
+    uniform) and ``"softmax"``.
     """
 
-    def __init__(self, inputs: int, hidden: int, outputs: int, rescale: bool = True):
+    def __init__(
+        self,
+        inputs: int,
+        hidden: int,
+        outputs: int,
+        rescale: bool = True,
+        l2: bool = True,
+        last: str = "relu",
+    ):
         super().__init__()
-        self.rescale = rescale
+        if last not in LAST:
+            raise InputError(f"last layer {last!r}: unknown; choose one of {', '.join(LAST)}")
+        self.rescale, self.l2, self.last = rescale, l2, last
         self.fc1 = nn.Linear(inputs, hidden)
         self.fc2 = nn.Linear(hidden, outputs)
         nn.init.kaiming_normal_(self.fc1.weight, nonlinearity="relu")
@@ -213,8 +228,14 @@ class Head(nn.Module):
         nn.init.zeros_(self.fc2.bias)
 
     def forward(self, pooled: Tensor) -> Tensor:
-        hidden = F.relu(self.fc1(l2_normalise(pooled, self.rescale)))
-        return F.relu(self.fc2(hidden))
+        logits = self.fc2(F.relu(self.fc1(self.scaled(pooled))))
+        if self.last == "softmax":
+            return logits.softmax(dim=1)
+        return F.relu(logits) if self.last == "relu" else normalise(F.relu(logits))
+
+    def scaled(self, pooled: Tensor) -> Tensor:
+        """What the first layer is given of ``pooled``."""
+        return l2_normalise(pooled, self.rescale) if self.l2 else pooled
 
     def start_at(self, target: ArrayLike | Tensor) -> None:
         """Make ``target`` ``(K,)`` the output for every photograph: the constant predictor.
@@ -227,22 +248,16 @@ class Head(nn.Module):
         target = torch.as_tensor(target, dtype=self.fc2.bias.dtype).reshape(-1)
         if target.shape != self.fc2.bias.shape:
             raise ValueError(f"{len(target)} values for {len(self.fc2.bias)} outputs")
+        target = target.clamp_min(SMALLEST_BIAS)
         with torch.no_grad():
             self.fc2.weight.zero_()
-            self.fc2.bias.copy_(target.clamp_min(SMALLEST_BIAS))
+            self.fc2.bias.copy_(target.log() if self.last == "softmax" else target)
 
 
-class APM(nn.Module):
-    """The aesthetic prediction model of figure 2: photographs to raw predictions.
+class Pyramid(nn.Module):
+    """Backbone and spatial pyramid pooling, which the aesthetic model and the student share.
 
-    ``net``: a backbone. ``outputs``: K for a distribution, 1 for a mean score. ``hidden``: the
-    width of the first fully connected layer, which the paper leaves open. ``n``: the grid.
-    ``how``: ``"max"`` or ``"average"`` pooling. ``rescale``: multiply by the square root of the
-    vector's size after the l2 norm.
-
-    ``forward``: float ``(B, 3, H, W)`` to ``(B, outputs)``, never negative, not normalised
-    (section 3.4); ``metrics.normalise`` makes distributions of them. All outputs of a
-    photograph can be zero; that then counts as the uniform distribution.
+    ``n``: the grid. ``how``: ``"max"`` or ``"average"`` pooling.
 
     ``freeze_norm``: batch norm uses its stored statistics also in training mode. A batch here
     is small and of one shape, hence of few kinds of photograph, and says little about all of
@@ -250,6 +265,38 @@ class APM(nn.Module):
     photograph's score independent of its batch while training, and it is the only right way
     with weights whose batch norm was folded into the convolutions. Its scale and shift go on
     learning.
+    """
+
+    def __init__(self, net: Backbone, n: int = 3, how: str = "max", freeze_norm: bool = True):
+        super().__init__()
+        self.n, self.how, self.freeze_norm = n, how, freeze_norm
+        self.backbone = net
+
+    def pool(self, photographs: Tensor) -> Tensor:
+        """Float ``(B, 3, H, W)`` to the pyramid ``(B, C * n * n)``."""
+        return spatial_pyramid_pooling(self.backbone(photographs), self.n, self.how)
+
+    def train(self, mode: bool = True) -> "Pyramid":
+        """As in torch, except for batch norm: see ``freeze_norm``."""
+        super().train(mode)
+        if self.freeze_norm:
+            for m in self.backbone.modules():
+                if isinstance(m, nn.BatchNorm2d):
+                    m.eval()
+        return self
+
+
+class APM(Pyramid):
+    """The aesthetic prediction model of figure 2: photographs to raw predictions.
+
+    ``net``: a backbone. ``outputs``: K for a distribution, 1 for a mean score. ``hidden``: the
+    width of the first fully connected layer, which the paper leaves open. ``n``, ``how`` and
+    ``freeze_norm``: see ``Pyramid``. ``rescale``: multiply by the square root of the vector's
+    size after the l2 norm. ``l2`` and ``last``: see ``Head``.
+
+    ``forward``: float ``(B, 3, H, W)`` to ``(B, outputs)``, never negative, not normalised
+    (section 3.4); ``metrics.normalise`` makes distributions of them. All outputs of a
+    photograph can be zero; that then counts as the uniform distribution.
     """
 
     def __init__(
@@ -261,28 +308,56 @@ class APM(nn.Module):
         how: str = "max",
         rescale: bool = True,
         freeze_norm: bool = True,
+        l2: bool = True,
+        last: str = "relu",
     ):
-        super().__init__()
-        self.n, self.how, self.freeze_norm = n, how, freeze_norm
-        self.backbone = net
-        self.head = Head(net.channels * n * n, hidden, outputs, rescale)
+        super().__init__(net, n, how, freeze_norm)
+        self.head = Head(net.channels * n * n, hidden, outputs, rescale, l2, last)
 
     def forward(self, photographs: Tensor) -> Tensor:
-        features = self.backbone(photographs)
-        return self.head(spatial_pyramid_pooling(features, self.n, self.how))
+        return self.head(self.pool(photographs))
+
+    def heads(self) -> list[tuple[Head, int]]:
+        """Each head with the grid that it looks through."""
+        return [(self.head, self.n)]
 
     def init_head(self, target: ArrayLike | Tensor) -> None:
         """Start from the mean training distribution (or score): see ``Head.start_at``."""
-        self.head.start_at(target)
+        for head, _ in self.heads():
+            head.start_at(target)
 
-    def train(self, mode: bool = True) -> "APM":
-        """As in torch, except for batch norm: see ``freeze_norm``."""
-        super().train(mode)
-        if self.freeze_norm:
-            for m in self.backbone.modules():
-                if isinstance(m, nn.BatchNorm2d):
-                    m.eval()
-        return self
+
+class Student(Pyramid):
+    """The network that learns what is shown: ``(B, 3, H, W)`` to logits ``(B, C)``.
+
+    The aesthetic model up to the pyramid and its l2 norm, then one fully connected layer, whose
+    softmax is a distribution over the teacher's C classes (section 3.3). ``n``, ``how`` and
+    ``freeze_norm``: see ``Pyramid``.
+    """
+
+    def __init__(
+        self,
+        net: Backbone,
+        classes: int,
+        n: int = 3,
+        how: str = "max",
+        rescale: bool = True,
+        freeze_norm: bool = True,
+        l2: bool = True,
+    ):
+        super().__init__(net, n, how, freeze_norm)
+        self.rescale, self.l2 = rescale, l2
+        self.fc = nn.Linear(net.channels * n * n, classes)
+
+    def forward(self, photographs: Tensor) -> Tensor:
+        pooled = self.pool(photographs)
+        return self.fc(l2_normalise(pooled, self.rescale) if self.l2 else pooled)
+
+    def init_head(self, target: Tensor) -> None:
+        """Start from the mean soft target ``(C,)``, said of every photograph."""
+        with torch.no_grad():
+            self.fc.weight.zero_()
+            self.fc.bias.copy_(target.clamp_min(1e-8).log())
 
 
 class Classifier(nn.Module):
@@ -303,7 +378,19 @@ class Classifier(nn.Module):
 def load_weights(model: nn.Module, path: str | Path) -> None:
     """Load a safetensors file (or a run folder's) that must fit ``model`` key by key."""
     path = weights_file(path)
-    _fit(model, read_weights(path), path)
+    fit_weights(model, read_weights(path), path)
+
+
+def load_carried(net: APM, path: str | Path) -> list[tuple[Head, int]]:
+    """Load all of a finished run into ``net``; return its heads that the run lacks.
+
+    That is the second branch, where the run has but one; it stays as it is.
+    """
+    path = weights_file(path)
+    state = read_weights(path)
+    new = {k: v for k, v in net.state_dict().items() if k == "w" or k.startswith("second.")}
+    fit_weights(net, new | state, path)
+    return [] if "second.fc1.weight" in state else net.heads()[1:]
 
 
 def load_backbone(net: Backbone, path: str | Path) -> None:
@@ -321,13 +408,13 @@ def load_backbone(net: Backbone, path: str | Path) -> None:
     and 1 mean that batch norm was folded into the weights: right in eval mode, as here.
     """
     if str(path) == "imagenet":
-        state, path = _imagenet(net)
+        state, path = imagenet(net.name)
     else:
         path = weights_file(path)
         state = read_weights(path)
     if any(key.startswith("backbone.") for key in state):
         state = {k[9:]: v for k, v in state.items() if k.startswith("backbone.")}
-    _fit(net, {k: v for k, v in state.items() if not _beyond(net, k)}, path)
+    fit_weights(net, {k: v for k, v in state.items() if not _beyond(net, k)}, path)
 
 
 def _beyond(net: Backbone, key: str) -> bool:
@@ -372,11 +459,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _imagenet(net: Backbone) -> tuple[dict[str, Tensor], Path]:
-    base = net.name.partition(":")[0]
+def imagenet(name: str) -> tuple[dict[str, Tensor], Path]:
+    """torchvision's first weights for the network ``name``, and the file that caches them."""
+    base = name.partition(":")[0]
     if base.endswith("-narrow"):
         raise InputError(
-            f"{net.name}: no ImageNet weights exist; pre-train it (apm train objects-...)"
+            f"{name}: no ImageNet weights exist; pre-train it (apm train objects-...)"
         )
     weights = models.get_model_weights(base).IMAGENET1K_V1
     file = Path(torch.hub.get_dir()) / "checkpoints" / weights.url.rsplit("/", 1)[1]
@@ -391,7 +479,8 @@ def _imagenet(net: Backbone) -> tuple[dict[str, Tensor], Path]:
         ) from error
 
 
-def _fit(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+def fit_weights(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Load ``state``, read from ``path``, which must fit ``module`` key by key."""
     own = module.state_dict()
     optional = {k for k in own if k.endswith("num_batches_tracked")}
     problems = {

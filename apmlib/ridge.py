@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from apmlib.model import Head
-from apmlib.spp import l2_normalise
 
 PENALTIES = 10.0 ** torch.arange(-6, 1.01, 0.25, dtype=torch.float64)
 FOLDS = 5
@@ -61,7 +60,7 @@ def start(head: Head, pooled: Tensor, targets: Tensor, groups: Tensor | None = N
     compute the K outputs, which the last layer hands on; ReLU only cuts off what is below zero.
     The other hidden units keep their random weights and have, to begin with, no effect.
     """
-    weight, bias, penalty = fit(l2_normalise(pooled, head.rescale), targets, groups)
+    weight, bias, penalty = fit(head.scaled(pooled), targets, groups)
     outputs = weight.shape[1]
     with torch.no_grad():
         head.fc1.weight[:outputs] = weight.T

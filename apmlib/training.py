@@ -28,7 +28,18 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 import apmlib
-from apmlib import evaluation, images, losses, metrics, model, ratings, ridge, variants
+from apmlib import (
+    distillation,
+    evaluation,
+    fusion,
+    images,
+    losses,
+    metrics,
+    model,
+    ratings,
+    ridge,
+    variants,
+)
 from apmlib.errors import InputError
 from apmlib.evaluation import write_bytes, write_json, write_table
 from apmlib.progress import progress
@@ -165,17 +176,27 @@ def flip(batch: Tensor, generator: torch.Generator) -> Tensor:
 def parameter_groups(net: nn.Module, settings: dict) -> list[dict]:
     """Parameters of ``net`` for SGD, by part and kind, each group with its ``rate``.
 
-    The convolutional layers have ``backbone_rate``, all else ``rate``. Weight decay is for
-    weights alone: biases, and what batch norm scales by, are vectors and have none. Frozen
-    parameters are left out.
+    The convolutional layers have ``backbone_rate``, all else ``rate``; both are multiplied by
+    ``carried``, but for a second branch, which is new. Weight decay is for weights alone:
+    biases, and what batch norm scales by, are vectors and have none. Frozen parameters are left
+    out.
     """
+    rates = {
+        "backbone": settings["backbone_rate"] * settings["carried"],
+        "": settings["rate"] * settings["carried"],
+        "second": settings["rate"],
+    }
+
+    def part_of(name: str) -> str:
+        first = name.partition(".")[0]
+        return first if first in rates else ""
+
     groups = []
-    for part, rate in (("backbone", settings["backbone_rate"]), ("", settings["rate"])):
+    for part, rate in rates.items():
         chosen = [
             parameter
             for name, parameter in net.named_parameters()
-            if parameter.requires_grad
-            and (name.startswith("backbone.") == (part == "backbone"))
+            if parameter.requires_grad and part_of(name) == part
         ]
         for decay, several in ((settings["weight_decay"], True), (0.0, False)):
             members = [parameter for parameter in chosen if (parameter.ndim > 1) == several]
@@ -185,16 +206,19 @@ def parameter_groups(net: nn.Module, settings: dict) -> list[dict]:
 
 
 def loss_function(settings: dict) -> Callable[[Tensor, Tensor], Tensor]:
-    """The loss that ``settings`` name, with its delta and scale, as a function of p and g."""
-    function = getattr(losses, settings["loss"], None)
+    """The loss that ``settings`` name, with its delta and scale, as a function of p and g.
+
+    Of the predictions of two branches it is the sum.
+    """
+    if settings["loss"] not in ("huber", "euclidean", "emd", "kl", "cross_entropy"):
+        raise InputError(
+            f"--set loss={settings['loss']}: no such loss; "
+            "choose huber, euclidean, emd, kl or cross_entropy"
+        )
+    function = getattr(losses, settings["loss"])
     if settings["loss"] in ("huber", "euclidean"):
-        return partial(function, delta=settings["delta"], scale=settings["scale"])
-    if settings["loss"] in ("emd", "kl", "cross_entropy"):
-        return function
-    raise InputError(
-        f"--set loss={settings['loss']}: no such loss; "
-        "choose huber, euclidean, emd, kl or cross_entropy"
-    )
+        function = partial(function, delta=settings["delta"], scale=settings["scale"])
+    return fusion.summed(function) if settings["branch"] else function
 
 
 def _summary(seen: Sequence[tuple[float, float, Tensor]]) -> dict:
@@ -204,8 +228,8 @@ def _summary(seen: Sequence[tuple[float, float, Tensor]]) -> dict:
         "loss": float(np.mean([value for value, _, _ in seen])),
         "grad_norm": float(np.mean([norm for _, norm, _ in seen])),
         "dead_bins": int((p <= 0).all(dim=0).sum()),
-        "zero_outputs": float((p <= 0).all(dim=1).double().mean()),
-        "l1_mass": float(p.double().sum(dim=1).mean()),
+        "zero_outputs": float((p <= 0).all(dim=-1).double().mean()),
+        "l1_mass": float(p.double().sum(dim=-1).mean()),
     }
 
 
@@ -309,15 +333,21 @@ def validator(
 
 
 @torch.inference_mode()
-def pyramids(net: model.APM, photographs: images.Photographs, batch: int) -> Tensor:
-    """What the head of ``net`` is given, float32 (2 N, D): photographs, then mirrored ones."""
+def pyramids(
+    net: model.APM, photographs: images.Photographs, batch: int, n: int | None = None
+) -> Tensor:
+    """What a head of ``net`` is given, float32 (2 N, D): photographs, then mirrored ones.
+
+    ``n`` is the grid, by default that of the first head.
+    """
     net.eval()
+    n = n or net.n
     device = next(net.parameters()).device
     pooled = [None] * (2 * len(photographs))
     for indices, pixels in images.loader(photographs, batch):
         for first, shown in ((0, pixels), (len(photographs), pixels.flip(-1))):
             x = images.normalise(shown.to(device)).to(memory_format=torch.channels_last)
-            features = spatial_pyramid_pooling(net.backbone(x), net.n, net.how)
+            features = spatial_pyramid_pooling(net.backbone(x), n, net.how)
             for index, row in zip(indices.tolist(), features.cpu(), strict=True):
                 pooled[first + index] = row
     return torch.stack(pooled)
@@ -335,18 +365,22 @@ def train(
     init: str | os.PathLike | None = None,
     restart: bool = False,
     overrides: dict | None = None,
+    teacher: str | os.PathLike | None = None,
 ) -> Path:
     """Train ``variant`` on ``collection`` into the run folder ``out`` and return it.
 
     ``init`` is a run folder or a file of weights for the convolutional layers; without it the
     profiles photos and full take torchvision's ImageNet weights, the others start from random
-    weights. ``overrides`` change single settings. A finished run of the same configuration is
-    returned as it is, an unfinished one goes on, and another one is an InputError, unless
-    ``restart`` throws it away. The run is measured on the test split, or where there is none on
-    validation, after all choices are made.
+    weights. A variant that goes on from its own target takes all of such a run, not the
+    convolutional layers alone. ``teacher`` is what a semantic variant learns from, in one of
+    the forms of ``distillation``. ``overrides`` change single settings.
+
+    A finished run of the same configuration is returned as it is, an unfinished one goes on,
+    and another one is an InputError, unless ``restart`` throws it away. The run is measured on
+    the test split, or where there is none on validation, after all choices are made.
     """
     out = Path(out)
-    config = configuration(variant, collection, profile, seed, init, overrides)
+    config = configuration(variant, collection, profile, seed, init, overrides, teacher)
     if _finished(out, config, restart):
         return out
     settings = config["settings"]
@@ -364,18 +398,37 @@ def train(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(seed)
     net = evaluation.build(config)
-    if init or settings["pretrained"]:
-        model.load_backbone(net.backbone, init or "imagenet")
+    carried = variants.goes_on(variant) and _target(init) == settings["target"]
+    new_heads = []
+    if carried:
+        new_heads = model.load_carried(net, init)
+    else:
+        if settings["target"] in ("dist", "mean"):
+            new_heads = net.heads()
+        settings = settings | {"carried": 1.0}  # there is nothing to be gentle with
+        if init or settings["pretrained"]:
+            model.load_backbone(net.backbone, init or "imagenet")
     freeze(net.backbone, settings["frozen"])
     net.to(device, memory_format=torch.channels_last)
 
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "config.json", config)
+    if settings["target"] == "semantic":
+        file = _soft_targets(out, collection, teacher)
+        target_of = partial(soft_targets_of, file, settings, seed)
+    else:
+        target_of = partial(targets_of, target=settings["target"])
     loss = loss_function(settings)
     check = None
+    how = evaluation.seen_as(settings)
     if held_out is not None and len(held_out.table):
-        seen = evaluation.photographs(held_out.table["path"], settings["side"])
-        check = validator(loss, seen, targets_of(held_out, settings["target"]), settings)
-    photographs = evaluation.photographs(learnt.table["path"], settings["side"])
-    targets = targets_of(learnt, settings["target"])
+        seen, wanted = (
+            evaluation.photographs(held_out.table["path"], **how),
+            target_of(held_out),
+        )
+        check = validator(loss, seen, wanted, settings)
+    photographs = evaluation.photographs(learnt.table["path"], **how)
+    targets = target_of(learnt)
 
     def save_state(state: dict) -> None:
         write_table(out / "history.csv", pd.DataFrame(state["rows"], columns=HISTORY))
@@ -383,30 +436,81 @@ def train(
         torch.save(state, temporary)
         os.replace(temporary, out / "state.pt")
 
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "config.json", config)
     state = None
     if (out / "state.pt").is_file():
         state = torch.load(out / "state.pt", map_location=device, weights_only=True)
-    elif settings["ridge"] and settings["target"] != "objects":
-        pooled = pyramids(net, photographs, settings["batch"])
-        groups = torch.arange(len(targets)).repeat(2)
-        ridge.start(net.head, pooled, targets.repeat(2, 1), groups)
-    elif settings["target"] != "objects":
+    elif settings["target"] == "semantic":
         net.init_head(targets.mean(dim=0))
+    else:
+        for head, n in new_heads:
+            _start_head(net, head, n, photographs, targets, settings)
     state = fit(net, loss, photographs, targets, settings, seed, check, state, save_state)
 
     best = state["best"]
     config["trained"] = {"steps": state["step"], "kept_step": best["step"]}
-    if settings["target"] != "objects":
+    if settings["target"] in ("dist", "mean"):
         config["trained"]["mean_distribution"] = _mean_distribution(learnt)
+    if settings["branch"]:
+        # Weighed on photographs that were trained on, the better fitted branch would win.
+        learned = {"w": 0.5, "low": None, "high": None, "curve": None}
+        if check:
+            p = evaluation.outputs(net, seen, settings["batch"], net.branches)
+            learned = fusion.learn_weight(p[:, 0], p[:, 1], wanted, loss, seed)
+        best["net"]["w"] = torch.tensor(learned["w"])
+        config["trained"]["fusion"] = learned
     write_json(out / "config.json", config)
     _write_training_list(out / "train.csv", learnt)
     weights = {name: tensor.contiguous() for name, tensor in best["net"].items()}
     write_bytes(out / "weights.safetensors", save(weights))
-    evaluation.measure(out, collection)
+    if settings["target"] == "semantic":
+        distillation.measure(out, collection, file)
+    else:
+        evaluation.measure(out, collection)
     (out / "state.pt").unlink()
     return out
+
+
+def soft_targets_of(file: Path, settings: dict, seed: int, data: ratings.Collection) -> Tensor:
+    """The soft targets of ``data`` from ``file``, float32 (N, C); permuted as settings say."""
+    softmax = distillation.read(file, list(data.table.index))
+    if settings["permuted"]:
+        softmax = distillation.permuted(softmax, seed)
+    return torch.from_numpy(softmax)
+
+
+def _soft_targets(out: Path, data: ratings.Collection, teacher: str | os.PathLike) -> Path:
+    """The file of soft targets: the one given, or the teacher's, computed once into ``out``."""
+    if Path(teacher).is_file():
+        return Path(teacher)
+    file = out / "soft_targets.npz"
+    if not file.is_file():
+        softmax = distillation.soft_targets(teacher, list(data.table["path"]))
+        distillation.write(file, list(data.table.index), softmax)
+    return file
+
+
+def _start_head(
+    net: model.APM,
+    head: model.Head,
+    n: int,
+    photographs: images.Photographs,
+    targets: Tensor,
+    settings: dict,
+) -> None:
+    """Start a head from ridge regression or from the constant, as ``settings`` say."""
+    if not settings["ridge"] or head.last == "softmax":  # a softmax of a distribution is none
+        head.start_at(targets.mean(dim=0))
+        return
+    pooled = pyramids(net, photographs, settings["batch"], n)
+    groups = torch.arange(len(targets)).repeat(2)
+    ridge.start(head, pooled, targets.repeat(2, 1), groups)
+
+
+def _target(run: str | os.PathLike | None) -> str | None:
+    """What ``run`` learnt; None where it is a file of weights or nothing."""
+    if run is None or not Path(run).is_dir():
+        return None
+    return evaluation.read_config(run)["settings"]["target"]
 
 
 def configuration(
@@ -416,6 +520,7 @@ def configuration(
     seed: int = 0,
     init: str | os.PathLike | None = None,
     overrides: dict | None = None,
+    teacher: str | os.PathLike | None = None,
 ) -> dict:
     """What ``config.json`` says before training: what a run depends on, and the versions."""
     settings = variants.settings(variant, profile, overrides)
@@ -435,14 +540,24 @@ def configuration(
             f"{collection.root / 'ratings.csv'}: holds mean scores only, and {variant} learns "
             "distributions; give the votes n1..nK, or train vgg-imn-mean"
         )
+    semantic = settings["target"] == "semantic"
+    if semantic and teacher is None:
+        raise InputError(
+            f"{variant}: has no teacher; give --teacher, a run of an objects variant or soft "
+            "targets (.npz)"
+        )
+    if teacher is not None and not semantic:
+        raise InputError(f"{variant}: learns from votes, not from a teacher; leave it out")
+    bins = None if means_only else collection.bins
     config = {
         "variant": variant,
         "profile": profile,
         "seed": seed,
-        "bins": None if means_only else collection.bins,
+        "bins": distillation.classes(teacher) if semantic else bins,
         "settings": settings,
         "preprocessing": {
             "side": settings["side"],
+            "view": settings["view"],
             "longest": images.PANORAMA * settings["side"],
             "mean": list(images.MEAN),
             "std": list(images.STD),
@@ -459,12 +574,16 @@ def configuration(
     }
     if objects:
         config["classes"] = collection.classes
+    if semantic:
+        config["teacher"] = distillation.identity(teacher)
     return config
 
 
 # What a trained run depends on. A change in one of these makes stored runs out of date.
 KEYED_MODULES = (
+    "distillation",
     "evaluation",
+    "fusion",
     "images",
     "losses",
     "metrics",
@@ -515,7 +634,13 @@ def _finished(out: Path, config: dict, restart: bool) -> bool:
         return False
     old = evaluation.read_config(out)
     if restart:
-        for name in ("weights.safetensors", "state.pt", "metrics.json", "predictions.csv"):
+        for name in (
+            "weights.safetensors",
+            "state.pt",
+            "metrics.json",
+            "predictions.csv",
+            "soft_targets.npz",
+        ):
             (out / name).unlink(missing_ok=True)
         return False
     differing = _differences(old, config)

@@ -1,4 +1,4 @@
-"""Every row of Table 1 that is built so far, and the sizes at which it can be trained, as data.
+"""Every row of Table 1, its controls and experiments, and the sizes to train them at, as data.
 
 A *variant* says what is trained: which family of networks, towards what, with which loss. A
 *profile* says at what size: how large the photographs, which network of the family, how many
@@ -18,11 +18,19 @@ class Variant:
     """What is trained.
 
     ``family`` is "vgg" or "resnet". ``target`` is "dist" (the score distribution, K outputs),
-    "mean" (the mean score, one output) or "objects" (the classes of the objects task). ``loss``
-    names a function of ``apmlib.losses``. ``scale`` is the scaling of that loss: "paper" for
-    equation 1 as printed, "caffe" for equation 1 divided by delta, which is what Caffe's layer
-    computes for sigma = 3. ``start`` is the variant whose convolutional layers it starts from,
-    where the profile has no ImageNet weights.
+    "mean" (the mean score, one output), "objects" (the classes of the objects task) or
+    "semantic" (a teacher's distribution over its classes). ``loss`` names a function of
+    ``apmlib.losses``. ``scale`` is the scaling of that loss: "paper" for equation 1 as printed,
+    "caffe" for equation 1 divided by delta, which is what Caffe's layer computes for sigma = 3.
+
+    ``start`` is the variant that it starts from. One with the same target is carried on whole;
+    of any other the convolutional layers are taken. Where the profile has ImageNet weights they
+    take the place of the objects variants. ``teacher`` is the variant that gives a semantic one
+    its soft targets. ``branch`` is the grid of a second branch: 0 for none, 1 for the paper's
+    global one.
+
+    ``as_long_as`` names variants whose epochs and steps, added up, are its own. ``set`` holds
+    the settings of the profile that it changes: what makes an experiment.
     """
 
     name: str
@@ -32,7 +40,21 @@ class Variant:
     scale: str = "caffe"
     delta: float = 1 / 9
     start: str | None = None
+    teacher: str | None = None
+    branch: int = 0
+    as_long_as: tuple[str, ...] = ()
+    set: dict = field(default_factory=dict)
 
+
+def _experiment(name: str, loss: str = "huber", **changes) -> Variant:
+    """``resnet-imn-dist`` with something changed."""
+    return Variant(
+        f"resnet-imn-dist-{name}", "resnet", "dist", loss, start="objects-resnet", set=changes
+    )
+
+
+# The layers that an earlier aesthetic stage trained have a tenth of the rate (section 4.1).
+_GENTLY = {"carried": 0.1}
 
 # Huber and Euclidean rows have the same scale, so that they differ in the shape of the loss and
 # not in the size of the step; the size of the step is an experiment of its own.
@@ -45,8 +67,121 @@ VARIANTS = {
         Variant("vgg-imn-dist-eucl", "vgg", "dist", "euclidean", start="objects-vgg"),
         Variant("vgg-imn-dist", "vgg", "dist", "huber", start="objects-vgg"),
         Variant("resnet-imn-dist", "resnet", "dist", "huber", start="objects-resnet"),
+        Variant(
+            "resnet-ava-semantic",
+            "resnet",
+            "semantic",
+            "cross_entropy",
+            start="objects-resnet",
+            teacher="objects-resnet",
+        ),
+        Variant("resnet-ava-dist", "resnet", "dist", "huber", start="resnet-ava-semantic"),
+        Variant(
+            "resnet-ava-dist-m",
+            "resnet",
+            "dist",
+            "huber",
+            start="resnet-ava-dist",
+            branch=1,
+            set=_GENTLY,
+        ),
+        # Controls: the same steps without what is claimed to help.
+        Variant(
+            "resnet-imn-dist-longer",
+            "resnet",
+            "dist",
+            "huber",
+            start="objects-resnet",
+            as_long_as=("resnet-ava-semantic", "resnet-ava-dist"),
+        ),
+        Variant(
+            "resnet-ava-semantic-permuted",
+            "resnet",
+            "semantic",
+            "cross_entropy",
+            start="objects-resnet",
+            teacher="objects-resnet",
+            as_long_as=("resnet-ava-semantic",),
+            set={"permuted": True},
+        ),
+        Variant(
+            "resnet-ava-dist-permuted",
+            "resnet",
+            "dist",
+            "huber",
+            start="resnet-ava-semantic-permuted",
+            as_long_as=("resnet-ava-dist",),
+        ),
+        Variant(
+            "resnet-ava-dist-longer",
+            "resnet",
+            "dist",
+            "huber",
+            start="resnet-ava-dist",
+            as_long_as=("resnet-ava-dist-m",),
+            set=_GENTLY,
+        ),
+        Variant(
+            "resnet-ava-dist-two",
+            "resnet",
+            "dist",
+            "huber",
+            start="resnet-ava-dist",
+            branch=3,
+            as_long_as=("resnet-ava-dist-m",),
+            set=_GENTLY,
+        ),
+        # Experiments: one thing changed.
+        _experiment("grid1", n=1),
+        _experiment("grid2", n=2),
+        _experiment("grid4", n=4),
+        _experiment("average", how="average"),
+        _experiment("nol2", l2=False),
+        _experiment("l1", last="l1"),
+        _experiment("softmax", last="softmax"),
+        _experiment("emd", "emd"),
+        # Of a softmax, KL is the cross entropy less a constant: their gradients are the same.
+        _experiment("xent", "kl", last="softmax"),
+        _experiment("crop", view="crop"),
+        _experiment("warp", view="warp"),
+        Variant(
+            "vgg-imn-dist-eucl-1", "vgg", "dist", "euclidean", "paper", start="objects-vgg"
+        ),
+        Variant("vgg-imn-dist-1", "vgg", "dist", "huber", "paper", start="objects-vgg"),
     )
 }
+
+TABLE = (  # Table 1 of the paper in its order, and the stage between
+    "vgg-imn-mean",
+    "vgg-imn-dist-eucl",
+    "vgg-imn-dist",
+    "resnet-imn-dist",
+    "resnet-ava-semantic",
+    "resnet-ava-dist",
+    "resnet-ava-dist-m",
+)
+CONTROLS = (
+    "resnet-imn-dist-longer",
+    "resnet-ava-semantic-permuted",
+    "resnet-ava-dist-permuted",
+    "resnet-ava-dist-longer",
+    "resnet-ava-dist-two",
+)
+EXPERIMENTS = (
+    "resnet-imn-dist-grid1",
+    "resnet-imn-dist-grid2",
+    "resnet-imn-dist-grid4",
+    "resnet-imn-dist-average",
+    "resnet-imn-dist-nol2",
+    "resnet-imn-dist-l1",
+    "resnet-imn-dist-softmax",
+    "resnet-imn-dist-emd",
+    "resnet-imn-dist-xent",
+    "resnet-imn-dist-crop",
+    "resnet-imn-dist-warp",
+    "vgg-imn-dist-eucl-1",
+    "vgg-imn-dist-1",
+)
 
 
 @dataclass(frozen=True)
@@ -61,6 +196,8 @@ class Profile:
     # Data
     images: int  # photographs in the simulated collection (0: the profile needs one's own)
     side: int  # the shorter side in pixels
+    view: str = "whole"  # "crop", "warp": squares of as many pixels (images.resize)
+    permuted: bool = False  # soft targets dealt out to other photographs: a control
     flips: bool = True  # mirrored at random while training
     # Network
     vgg: str = "vgg-narrow"
@@ -68,6 +205,10 @@ class Profile:
     width: int = 32  # channels of the first stage, narrow networks only
     stages: int = 3  # narrow networks only
     hidden: int = 256  # units of the first fully connected layer
+    n: int = 3  # the grid of the pyramid
+    how: str = "max"  # or "average": how its cells pool
+    l2: bool = True  # the l2 norm before the fully connected layers
+    last: str = "relu"  # or "l1", "softmax": what follows the last layer
     pretrained: bool = False  # starts from ImageNet weights, not from the objects task
     frozen: str = ""  # the convolutional layers up to this module are not trained
     ridge: bool = False  # the head starts from ridge regression, not from the constant
@@ -83,6 +224,7 @@ class Profile:
     # Optimiser
     rate: float = 0.05  # of the fully connected layers
     backbone_rate: float = 0.05  # of the convolutional layers
+    carried: float = 1.0  # times the rates of all that an earlier aesthetic stage trained
     momentum: float = 0.9
     weight_decay: float = 5e-4  # on weights, not on biases
     clip: float = 1.0  # largest l2 norm of the gradient (0: not clipped)
@@ -104,7 +246,11 @@ PROFILES = {
             batch=16,
             epochs=4,
             rate=1e-3,
-            only={"objects": {"images": 600, "epochs": 2, "rate": 0.05, "batch": 32}},
+            only={
+                "objects": {"images": 600, "epochs": 2, "rate": 0.05, "batch": 32},
+                "semantic": {"epochs": 2, "rate": 1e-3},
+                "resnet-ava-dist-m": {"epochs": 2},
+            },
         ),
         Profile(
             "laptop",
@@ -126,6 +272,8 @@ PROFILES = {
                     "clip": 1.0,
                 },
                 "objects-vgg": {"epochs": 8},
+                "semantic": {"epochs": 5, "rate": 1e-3, "backbone_rate": 0.05, "clip": 1.0},
+                "resnet-ava-dist-m": {"epochs": 3},
             },
         ),
         Profile(
@@ -143,7 +291,10 @@ PROFILES = {
             rate=0.0003,
             backbone_rate=0.003,
             select="last",
-            only={"vgg": {"frozen": "features.9"}},
+            only={
+                "vgg": {"frozen": "features.9"},
+                "semantic": {"rate": 1e-4, "clip": 1.0},
+            },
         ),
         # The paper: batch, rate, momentum, weight decay, a lower rate every 20,000 iterations.
         # Not in the paper, so our choice: 2,048 hidden units, 60,000 iterations, a tenth at
@@ -168,7 +319,10 @@ PROFILES = {
 }
 
 _FIXED = ("name", "only", "images")  # of a profile, not of a run
-_FROM_VARIANT = ("family", "target", "loss", "scale", "delta")
+_FROM_VARIANT = ("family", "target", "loss", "scale", "delta", "branch")
+_SHAPE_BACKBONE = ("backbone", "width", "stages")
+_SHAPE_PYRAMID = ("side", "view", "n", "how", "l2")
+_SHAPE_HEAD = ("hidden", "last")
 
 
 def variant(name: str) -> Variant:
@@ -215,10 +369,46 @@ def settings(variant_name: str, profile_name: str, overrides: dict | None = None
     return values
 
 
+def ancestors(name: str) -> list[str]:
+    """The variants that ``name`` goes through before its own stage, the nearest first."""
+    found, start = [], variant(name).start
+    while start:
+        found.append(start)
+        start = VARIANTS[start].start
+    return found
+
+
+def goes_on(name: str) -> bool:
+    """Whether the variant carries on all of its start, not the convolutional layers alone."""
+    start = variant(name).start
+    return start is not None and VARIANTS[start].target == variant(name).target
+
+
+def handed_down(name: str, profile_name: str, overrides: dict | None = None) -> dict:
+    """Settings in which the start of a variant must depart from its own, to fit the variant.
+
+    Those that shape the layers taken over, and, where both stages see the same photographs, how
+    they are seen.
+    """
+    start = VARIANTS[variant(name).start]
+    keys = _SHAPE_BACKBONE
+    if start.target != "objects":
+        keys += _SHAPE_PYRAMID
+    if goes_on(name):
+        keys += _SHAPE_HEAD
+    mine, theirs = settings(name, profile_name, overrides), settings(start.name, profile_name)
+    return {key: mine[key] for key in keys if mine[key] != theirs[key]}
+
+
 def _merged(chosen: Variant, size: Profile) -> dict:
     values = {item.name: getattr(size, item.name) for item in fields(size)}
     for name in (chosen.family, chosen.target, chosen.name):
         values.update(size.only.get(name, {}))
+    if chosen.as_long_as:
+        stages = [_merged(VARIANTS[name], size) for name in chosen.as_long_as]
+        for key in ("epochs", "steps"):
+            values[key] = sum(stage[key] for stage in stages)
+    values.update(chosen.set)
     for item in fields(size):
         if item.type == "float":  # written as 10 or as 10.0, it is one setting
             values[item.name] = float(values[item.name])

@@ -45,7 +45,7 @@ def fails(capsys, *arguments):
 
 
 def test_help_names_every_command(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "500")  # no name is broken at its hyphens
+    monkeypatch.setenv("COLUMNS", "2000")  # no name is broken at its hyphens
     with pytest.raises(SystemExit) as end:
         cli.main(["--help"])
     assert end.value.code == 0
@@ -74,6 +74,31 @@ def test_a_predecessor_is_found_beside_the_run(root, tmp_path, monkeypatch):
     given += ["--profile", "smoke", *SET]
     assert cli.main([str(part) for part in given]) == 0
     assert (tmp_path / "objects-resnet" / "weights.safetensors").is_file()
+
+
+def test_all_of_table_1_is_trained_and_printed(root, tmp_path, monkeypatch, capsys):
+    from apmlib import runs
+
+    task = tiny.objects(tmp_path / "task")
+    monkeypatch.setattr(runs, "objects", lambda profile, seed=0: task)
+    out = tmp_path / "out"
+    given = ["train", "all", "--data", root, "--out", out, "--profile", "smoke", *SET]
+    assert cli.main([str(part) for part in given]) == 0
+    first = capsys.readouterr().out
+    assert all(f"{name} ({out / name})" in first for name in variants.TABLE)
+    assert "same class as its teacher" in first
+    made = {path.name for path in out.iterdir()}
+    assert made == {"objects-vgg", "objects-resnet", *variants.TABLE}
+    monkeypatch.setattr(training, "fit", None)  # would fail if it were called
+    assert cli.main([str(part) for part in given]) == 0
+    assert capsys.readouterr().out == first
+
+
+def test_a_teacher_that_is_not_one_is_one_line(root, weights, tmp_path, capsys):
+    given = ["--data", root, "--out", tmp_path / "out", "--profile", "smoke"]
+    given += ["--init", weights, "--teacher", tmp_path / "none.npz"]
+    assert "none.npz: no such" in fails(capsys, "train", "resnet-ava-semantic", *given)
+    assert "no teacher" in fails(capsys, "train", "resnet-imn-dist", *given)
 
 
 def test_bad_input_is_one_line_and_status_2(root, weights, run, tmp_path, capsys):

@@ -1,8 +1,9 @@
 import json
 
+import numpy as np
 import pytest
 
-from apmlib import losses, ratings, runs, training
+from apmlib import distillation, losses, ratings, runs, training, variants
 from apmlib.errors import InputError
 from tests import tiny
 
@@ -69,6 +70,63 @@ def test_the_code_of_a_loss_is_part_of_the_key():
     one = training.code_key(["losses"])
     assert one == training.code_key(["losses"])
     assert one != training.code_key(["metrics"])
+
+
+def test_the_last_variant_makes_all_that_it_goes_through(store):
+    folder = run(store, "resnet-ava-dist-m", seed=1)
+    configs = {}
+    for path in folder.parent.iterdir():
+        config = json.loads((path / "config.json").read_text())
+        configs[config["variant"]] = config
+    assert set(configs) == {
+        "objects-resnet",
+        "resnet-ava-semantic",
+        "resnet-ava-dist",
+        "resnet-ava-dist-m",
+    }
+    assert configs["objects-resnet"]["seed"] == 0
+    assert {config["seed"] for name, config in configs.items() if name != "objects-resnet"} == {
+        1
+    }
+    assert {config["settings"]["width"] for config in configs.values()} == {4}
+    assert configs["resnet-ava-dist"]["settings"]["hidden"] == 16
+    assert configs["resnet-ava-semantic"]["teacher"] == configs["resnet-ava-semantic"]["init"]
+
+
+def test_a_longer_control_starts_where_the_branch_does(store):
+    run(store, "resnet-ava-dist-m")
+    folder = run(store, "resnet-ava-dist-longer")
+    assert len(list(folder.parent.glob("resnet-ava-dist-smoke-*"))) == 1
+
+
+@pytest.mark.parametrize("variant", [*variants.TABLE, *variants.CONTROLS])
+def test_every_row_and_control_is_made_from_nothing(store, variant):
+    folder = run(store, variant)
+    assert json.loads((folder / "metrics.json").read_text())["variant"] == variant
+
+
+def test_predecessors_beside_a_run_have_their_own_names_by_seed(store, tmp_path):
+    given = ("resnet-ava-dist", "smoke", tmp_path / "beside", tiny.SMALL, store)
+    assert runs.predecessor(*given).name == "resnet-ava-semantic"
+    assert runs.predecessor(*given, seed=1).name == "resnet-ava-semantic-1"
+    assert runs.predecessor(*given).name == "resnet-ava-semantic"
+    made = {path.name for path in (tmp_path / "beside").iterdir()}
+    assert made == {"objects-resnet", "resnet-ava-semantic", "resnet-ava-semantic-1"}
+
+
+def test_soft_targets_made_elsewhere_reach_the_semantic_stage(store, tmp_path):
+    names = list(store.table.index)
+    softmax = np.random.default_rng(0).dirichlet([1] * 6, len(names))
+    distillation.write(tmp_path / "soft.npz", names, softmax)
+    folder = run(store, "resnet-ava-dist", teacher=tmp_path / "soft.npz")
+    (semantic,) = folder.parent.glob("resnet-ava-semantic-*")
+    assert json.loads((semantic / "config.json").read_text())["bins"] == 6
+
+
+def test_imagenet_takes_the_place_of_the_objects_variants(tmp_path):
+    assert runs.predecessor("resnet-ava-semantic", "full") is None
+    assert runs.teacher_of("resnet-ava-semantic", "photos") == "imagenet:resnet18"
+    assert runs.teacher_of("resnet-imn-dist", "photos") is None
 
 
 def test_own_photographs_have_no_simulation():

@@ -208,9 +208,9 @@ def test_no_test_photograph_is_looked_at_before_the_weights_are_kept(
     looked = []
     photographs = evaluation.photographs
 
-    def recording(paths, side):
+    def recording(paths, side, view):
         looked.extend(paths)
-        return photographs(paths, side)
+        return photographs(paths, side, view)
 
     monkeypatch.setattr(evaluation, "photographs", recording)
     monkeypatch.setattr(evaluation, "measure", lambda run, data: None)
