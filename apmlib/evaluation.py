@@ -405,9 +405,10 @@ def table(runs: Sequence[Run], format: str = "text") -> str:
         raise InputError(
             f"runs measured on different photographs: {named}; apm evaluate them alike"
         )
-    references = found[0].get("references", {})
+    references = next((item["references"] for item in found if "references" in item), {})
     rows = [("constant", references["constant"])] if "constant" in references else []
-    rows += [(item["variant"], item) for item in found]
+    # A stage that gives no scores has an accuracy too, but one of naming, not of liking.
+    rows += [(item["variant"], item if item["mse"] else {}) for item in found]
     rows += [
         (f"{name} ceiling", references[name])
         for name in ("image", "vote")

@@ -145,6 +145,17 @@ def test_the_table_has_every_row_in_every_format(run, mean_run, root):
         evaluation.table([run], "html")
 
 
+def test_a_stage_that_gives_no_scores_has_an_empty_row(run, root, tmp_path):
+    evaluation.evaluate(run, root)
+    measured = json.loads((run / "metrics.json").read_text())
+    stage = {name: measured[name] for name in ("split", "split_hash", "n", "accuracy")}
+    stage |= {"variant": "stage", **dict.fromkeys(("kldiv", "cdloss", "mse", "rho"))}
+    (tmp_path / "metrics.json").write_text(json.dumps(stage))
+    lines = evaluation.table([tmp_path, run]).splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == ["constant", "stage", "resnet-imn-dist"]
+    assert lines[2].split()[1:] == ["-"] * 5
+
+
 def test_a_table_of_different_photographs_is_refused(run, mean_run, root):
     evaluation.evaluate(run, root, "val")
     evaluation.evaluate(mean_run, root)
