@@ -348,3 +348,25 @@ def test_a_file_that_breaks_off_is_one_line_from_any_process(paths, tmp_path, wo
         list(images.loader(photographs, 2, workers=workers))
     line = str(caught.value)
     assert line.startswith(f"{tmp_path / 'cut.png'}: cannot be decoded") and "\n" not in line
+
+
+@pytest.mark.parametrize("size", [(96, 64), (64, 96), (64, 64), (160, 90)])
+@pytest.mark.parametrize("view", ["crop", "warp"])
+def test_squares_have_as_many_pixels_as_the_whole(tmp_path, size, view):
+    path = tmp_path / "a.png"
+    Image.new("RGB", size, (10, 20, 30)).save(path)
+    _, height, width = images.load(path, 48).shape
+    square = images.load(path, 48, view=view).shape
+    assert square[1] == square[2] == images.shape_of(path, 48, view=view)[0]
+    assert square[1] ** 2 == pytest.approx(height * width, rel=0.03)
+
+
+def test_a_crop_loses_the_sides_and_a_warp_keeps_them(tmp_path):
+    pixels = np.zeros((60, 120, 3), dtype=np.uint8)
+    pixels[:, :24] = 255  # a white band out of the central square's reach, from 30 to 90
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    crop, warp = (images.load(tmp_path / "a.png", 60, view=view) for view in ("crop", "warp"))
+    assert crop.max() == 0
+    assert warp.float().mean() == pytest.approx(255 / 5, abs=1)
+    with pytest.raises(InputError, match="sideways.*whole, crop, warp"):
+        images.load(tmp_path / "a.png", 60, view="sideways")

@@ -11,13 +11,16 @@ from torchvision import models
 
 from apmlib import losses
 from apmlib.errors import InputError
+from apmlib.fusion import Fusion
 from apmlib.model import (
     APM,
     Classifier,
     Head,
+    Student,
     backbone,
     check_fits,
     load_backbone,
+    load_carried,
     load_weights,
     receptive_field,
     window,
@@ -411,3 +414,49 @@ def test_imagenet_without_a_network_says_which_file_goes_where(tmp_path, monkeyp
     assert "download https://download.pytorch.org/models/resnet18-f37072fd.pth" in message
     with pytest.raises(InputError, match="no ImageNet weights exist"):
         load_backbone(backbone("vgg-narrow", 8, 2), "imagenet")
+
+
+# --- Choices of the experiments, and the student ----------------------------------------------
+
+
+@pytest.mark.parametrize("last", ["l1", "softmax"])
+def test_normalising_last_layers_give_distributions(last):
+    head = learned(Head(9, 16, 5, last=last))
+    p = head(torch.rand(4, 9))
+    torch.testing.assert_close(p.sum(dim=1), torch.ones(4))
+    head.start_at([0.1, 0.2, 0.3, 0.2, 0.2])
+    torch.testing.assert_close(
+        head(torch.rand(1, 9))[0], torch.tensor([0.1, 0.2, 0.3, 0.2, 0.2])
+    )
+    with pytest.raises(InputError, match="tanh.*relu, l1, softmax"):
+        Head(9, 16, 5, last="tanh")
+
+
+def test_without_the_norm_the_scale_of_the_features_matters():
+    x = torch.rand(3, 9)
+    without = learned(Head(9, 16, 5, l2=False))
+    assert torch.equal(without.scaled(x), x)
+    assert not torch.allclose(without(10 * x), without(x))
+
+
+def test_a_student_starts_at_the_mean_soft_target_and_keeps_batch_norm():
+    net = Student(backbone("resnet-narrow", 8, 2), 6)
+    target = torch.tensor([0.5, 0.2, 0.1, 0.1, 0.05, 0.05])
+    net.init_head(target)
+    torch.testing.assert_close(net(photographs(2)).softmax(dim=1), target.repeat(2, 1))
+    assert net.fc.in_features == 8 * 9
+    norms = [m for m in net.train().modules() if isinstance(m, nn.BatchNorm2d)]
+    assert not any(m.training for m in norms)
+
+
+def test_a_carried_model_lacks_the_new_branch_alone(tmp_path):
+    one = learned(APM(backbone("resnet-narrow", 8, 2), 5, 16))
+    save_file(one.state_dict(), tmp_path / "weights.safetensors")
+    two = Fusion(backbone("resnet-narrow", 8, 2), 5, 16)
+    assert [head for head, _ in load_carried(two, tmp_path)] == [two.second]
+    x = photographs(2)
+    torch.testing.assert_close(two.eval().branches(x)[:, 0], one.eval()(x))
+    save_file(two.state_dict(), tmp_path / "weights.safetensors")
+    assert load_carried(Fusion(backbone("resnet-narrow", 8, 2), 5, 16), tmp_path) == []
+    with pytest.raises(InputError, match="unexpected: second"):
+        load_carried(one, tmp_path)

@@ -88,3 +88,49 @@ def test_the_full_profile_takes_a_step(name):
     state = training.fit(net, training.loss_function(settings), shown, target, settings)
     assert state["step"] == 1
     assert (net.head.fc2.bias != before).all()
+
+
+def test_the_table_is_the_papers_and_every_variant_is_listed_once():
+    listed = (*variants.TABLE, *variants.CONTROLS, *variants.EXPERIMENTS)
+    objects = ("objects-vgg", "objects-resnet")
+    assert sorted((*listed, *objects)) == sorted(variants.VARIANTS)
+    assert len(variants.TABLE) == 7
+    for i, name in enumerate(variants.TABLE):  # in order of dependence
+        assert set(variants.ancestors(name)) <= {*objects, *variants.TABLE[:i]}
+
+
+def test_an_experiment_changes_what_it_says_and_no_more():
+    base = variants.settings("resnet-imn-dist", "laptop")
+    for name in variants.EXPERIMENTS:
+        chosen = variants.settings(name, "laptop")
+        if name.startswith("resnet"):
+            assert 1 <= sum(base[key] != chosen[key] for key in base) <= 2, name
+    assert variants.settings("resnet-imn-dist-grid4", "laptop")["n"] == 4
+    assert variants.settings("vgg-imn-dist-1", "laptop")["scale"] == "paper"
+
+
+@pytest.mark.parametrize("profile", variants.PROFILES)
+def test_controls_are_trained_as_long_as_what_they_control(profile):
+    def length(*names):
+        chosen = [variants.settings(name, profile) for name in names]
+        return [sum(item[key] for item in chosen) for key in ("epochs", "steps")]
+
+    assert length("resnet-imn-dist-longer") == length("resnet-ava-semantic", "resnet-ava-dist")
+    for name in ("resnet-ava-dist-longer", "resnet-ava-dist-two"):
+        assert length(name) == length("resnet-ava-dist-m")
+    for name in ("resnet-ava-semantic", "resnet-ava-dist"):
+        assert length(f"{name}-permuted") == length(name)
+
+
+def test_only_the_same_target_is_carried_on_whole():
+    going_on = {name for name in variants.VARIANTS if variants.goes_on(name)}
+    assert going_on == {"resnet-ava-dist-m", "resnet-ava-dist-longer", "resnet-ava-dist-two"}
+
+
+def test_what_shapes_shared_layers_is_handed_down():
+    given = {"width": 8, "side": 128, "n": 2, "hidden": 32, "epochs": 1}
+    assert variants.handed_down("resnet-imn-dist", "laptop", given) == {"width": 8}
+    semantic = variants.handed_down("resnet-ava-dist", "laptop", given)
+    assert semantic == {"width": 8, "side": 128, "n": 2}
+    whole = variants.handed_down("resnet-ava-dist-m", "laptop", given)
+    assert whole == {"width": 8, "side": 128, "n": 2, "hidden": 32}
