@@ -161,7 +161,7 @@ def bootstrap(
     """
     arrays = tuple(np.asarray(a) for a in arrays)
     value = float(measure(*arrays))
-    return _interval(value, _replicates(measure, [arrays], draws, seed)[0], level)
+    return interval(value, replicates(measure, [arrays], draws, seed)[0], level)
 
 
 def paired(
@@ -178,10 +178,10 @@ def paired(
     Both models are measured on the same drawn images, so what makes an image hard for both
     cancels. Without ``true`` the measure takes one array: values per image. ``a`` and ``b`` may
     be lists, one array for each seed: then the differences are of means over seeds, and seeds
-    are drawn as well as images.
+    are drawn as well as images, in pairs where there are equally many.
     """
-    difference, replicates = _difference(measure, a, b, true, draws, seed)
-    return _interval(difference, replicates, level)
+    difference, found = _difference(measure, a, b, true, draws, seed)
+    return interval(difference, found, level)
 
 
 def detectable(
@@ -199,9 +199,61 @@ def detectable(
     In a share ``power`` of repetitions the interval at ``level`` would leave out zero:
     (z_level + z_power) times the standard error of the difference.
     """
-    _, replicates = _difference(measure, a, b, true, draws, seed)
+    return smallest(_difference(measure, a, b, true, draws, seed)[1], level, power)
+
+
+def smallest(found: Array, level: float = 0.95, power: float = 0.8) -> float:
+    """``detectable`` from the difference on every draw, as ``replicates`` gives it."""
     z = stats.norm.ppf(0.5 + level / 2) + stats.norm.ppf(power)
-    return float(z * np.nanstd(replicates, ddof=1))
+    return float(z * np.nanstd(found, ddof=1))
+
+
+def replicates(
+    measure: Callable, sets: Sequence[tuple[Array, ...]], draws: int = DRAWS, seed: int = 0
+) -> Array:
+    """``measure`` of every set of arrays on the same resamplings of the images: (sets, draws).
+
+    The same ``seed`` draws the same images, also for another measure of as many images: what
+    comes of several calls can be combined draw by draw.
+    """
+    rng = np.random.default_rng(seed)
+    images = len(sets[0][0])
+    at_once = max(1, min(draws, 1_000_000 // images))
+    at_a_time = "counts" in inspect.signature(measure).parameters
+    out: list[list] = [[] for _ in sets]
+    for start in range(0, draws, at_once):
+        counts = _draw(rng, images, min(at_once, draws - start))
+        for values, arrays in zip(out, sets, strict=True):
+            if at_a_time:
+                values.extend(measure(*arrays, counts=counts))
+            else:
+                rows = [np.repeat(np.arange(images), c) for c in counts]
+                values.extend(measure(*(a[r] for a in arrays)) for r in rows)
+    return np.array(out, dtype=np.float64)
+
+
+def over_seeds(found: Array, seed: int = 0) -> Array:
+    """Means over seeds that are drawn as well: ``replicates`` (S, draws) to (draws,).
+
+    S values drawn with replacement scatter less than S new ones would, by (S - 1) / S in the
+    variance: with three seeds every interval would be a fifth too narrow. So the departures
+    from the mean of all seeds are stretched by the root of S / (S - 1).
+    """
+    several, draws = found.shape
+    if several == 1:
+        return found[0]
+    which = np.random.default_rng([seed, 1]).integers(several, size=(several, draws))
+    middle = found.mean(axis=0)
+    drawn = np.take_along_axis(found, which, axis=0).mean(axis=0)
+    return middle + np.sqrt(several / (several - 1)) * (drawn - middle)
+
+
+def interval(value: float, found: Array, level: float = 0.95) -> Interval:
+    """``value`` with the percentile interval of what was found on every draw; nan stays nan."""
+    if np.isnan(value):
+        return (np.nan, np.nan, np.nan)
+    low, high = np.nanquantile(found, [0.5 - level / 2, 0.5 + level / 2])
+    return float(value), float(low), float(high)
 
 
 def constant(g: ArrayLike, images: int) -> Array:
@@ -310,26 +362,6 @@ def _draw(rng: np.random.Generator, images: int, draws: int) -> NDArray[np.intp]
     return np.bincount(rows.ravel(), minlength=images * draws).reshape(draws, images)
 
 
-def _replicates(
-    measure: Callable, sets: list[tuple[Array, ...]], draws: int, seed: int
-) -> list[Array]:
-    """``measure`` of every set of arrays on the same ``draws`` resamplings of the images."""
-    rng = np.random.default_rng(seed)
-    images = len(sets[0][0])
-    at_once = max(1, min(draws, 1_000_000 // images))
-    at_a_time = "counts" in inspect.signature(measure).parameters
-    out: list[list] = [[] for _ in sets]
-    for start in range(0, draws, at_once):
-        counts = _draw(rng, images, min(at_once, draws - start))
-        for values, arrays in zip(out, sets, strict=True):
-            if at_a_time:
-                values.extend(measure(*arrays, counts=counts))
-            else:
-                rows = [np.repeat(np.arange(images), c) for c in counts]
-                values.extend(measure(*(a[r] for a in arrays)) for r in rows)
-    return [np.array(values, dtype=np.float64) for values in out]
-
-
 def _difference(measure, a, b, true, draws, seed) -> tuple[float, Array]:
     sides = [
         [np.asarray(x) for x in side] if isinstance(side, list | tuple) else [np.asarray(side)]
@@ -337,19 +369,12 @@ def _difference(measure, a, b, true, draws, seed) -> tuple[float, Array]:
     ]
     truth = () if true is None else (np.asarray(true),)
     sets = [(x, *truth) for side in sides for x in side]
-    every = np.array(_replicates(measure, sets, draws, seed))
+    every = replicates(measure, sets, draws, seed)
     values = np.array([measure(*arrays) for arrays in sets])
     n = len(sides[0])
-    rng = np.random.default_rng([seed, 1])
-    means = []
-    for part in (every[:n], every[n:]):
-        which = rng.integers(len(part), size=(len(part), draws))
-        means.append(np.take_along_axis(part, which, axis=0).mean(axis=0))
-    return float(values[:n].mean() - values[n:].mean()), means[0] - means[1]
-
-
-def _interval(value: float, replicates: Array, level: float) -> Interval:
-    if np.isnan(value):
-        return (np.nan, np.nan, np.nan)
-    low, high = np.nanquantile(replicates, [0.5 - level / 2, 0.5 + level / 2])
-    return float(value), float(low), float(high)
+    one, two = every[:n], every[n:]
+    if len(one) == len(two):
+        found = over_seeds(one - two, seed)
+    else:
+        found = over_seeds(one, seed) - over_seeds(two, seed + 1)
+    return float(values[:n].mean() - values[n:].mean()), found

@@ -243,6 +243,22 @@ def test_seeds_are_drawn_too():
     assert high - low > 2 * (single_high - single_low)
 
 
+def test_what_two_seeds_share_cancels():
+    rng = np.random.default_rng(9)
+    true, base = np.zeros(200), rng.normal(size=200)
+    b = [base + shift for shift in (0.0, 1.0, 2.0)]
+    a = [np.sqrt(x**2 + 0.1) for x in b]  # 0.1 worse on every image, with every seed
+    found = metrics.paired(metrics.mse, a, b, true)
+    assert found == pytest.approx((0.1, 0.1, 0.1))
+
+
+def test_drawn_seeds_scatter_as_new_ones_would():
+    values = np.array([1.0, 2.0, 6.0])
+    found = metrics.over_seeds(np.repeat(values[:, None], 20_000, axis=1))
+    assert found.std() == pytest.approx(values.std(ddof=1) / math.sqrt(3), rel=0.02)
+    assert metrics.over_seeds(values[None]).tolist() == values.tolist()
+
+
 def test_differences_of_values_per_image_need_no_truth():
     a, b = np.random.default_rng(7).random((2, 200))
     value, low, high = metrics.paired(metrics.average, a, b)
