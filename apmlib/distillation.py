@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.transforms.functional import center_crop
 
-from apmlib import evaluation, images, metrics, model, ratings
+from apmlib import evaluation, images, model, ratings
 from apmlib.errors import InputError
 from apmlib.progress import progress
 
@@ -200,7 +200,6 @@ def measure(run: str | os.PathLike, collection: ratings.Collection, file: Teache
     Measured on the test split, or the first of val and train, of whose photographs ``file`` has
     soft targets. What is measured of scores is null.
     """
-    net, config = evaluation.load(run)
     there, known = set(collection.table["split"]), names_in(file)
     split = next(
         name
@@ -209,19 +208,4 @@ def measure(run: str | os.PathLike, collection: ratings.Collection, file: Teache
     )
     part = collection.split(split)
     teacher = read(file, list(part.table.index)).argmax(axis=1)
-    shown = evaluation.photographs(part.table["path"], **evaluation.seen_as(config["settings"]))
-    same = evaluation.outputs(net, shown).argmax(dim=1).numpy() == teacher
-    value, low, high = metrics.bootstrap(metrics.average, same.astype(float))
-    result = {
-        "variant": config["variant"],
-        "profile": config["profile"],
-        "seed": config["seed"],
-        "split": split,
-        "split_hash": ratings.split_hash(part.table.index),
-        "data": collection.fingerprint,
-        "n": len(part.table),
-        **dict.fromkeys(evaluation.METRICS),
-        "accuracy": {"value": value, "low": low, "high": high},
-    }
-    evaluation.write_json(Path(run) / "metrics.json", result)
-    return result
+    return evaluation.named_right(run, split, part, teacher)

@@ -141,11 +141,7 @@ def predict(
     or, where the list ``skipped`` is given, put there as (image, reason) and left out.
     """
     net, config = load(run) if isinstance(run, str | os.PathLike) else run
-    if config["settings"]["target"] in ("objects", "semantic"):
-        raise InputError(
-            f"{config['variant']}: says what is shown, it gives no scores; "
-            "use a run of another variant"
-        )
+    _check_scores(config)
     if isinstance(photographs, ratings.Collection):
         names, paths = list(photographs.table.index), list(photographs.table["path"])
     else:
@@ -198,6 +194,14 @@ def branches(
     shown = images.Photographs(photographs, cache=False, **seen_as(config["settings"]))
     p = outputs(net, shown, of=net.branches).numpy().astype(np.float64)
     return metrics.normalise(p[:, 0]), metrics.normalise(p[:, 1])
+
+
+def _check_scores(config: dict) -> None:
+    if config["settings"]["target"] in ("objects", "semantic"):
+        raise InputError(
+            f"{config['variant']}: says what is shown, it gives no scores; "
+            "use a run of another variant"
+        )
 
 
 def _load(path: str, preprocessing: dict) -> Tensor | InputError:
@@ -259,6 +263,7 @@ def evaluate(
     """
     loaded = load(run)
     config = loaded[1]
+    _check_scores(config)
     collection = data if isinstance(data, ratings.Collection) else ratings.read(data)
     part = collection.split(split)
     if part.table.empty:
@@ -295,7 +300,8 @@ def evaluate(
 def measure(run: Run, collection) -> dict:
     """What training ends with: the run measured on the test split, or else on validation."""
     if read_config(run)["settings"]["target"] == "objects":
-        return _classified(run, collection)
+        part = collection.split("val")
+        return named_right(run, "val", part, part.table["label"].to_numpy())
     there = set(collection.table["split"])
     name = next((name for name in ("test", "val", "train") if name in there), "train")
     return evaluate(run, collection, name)
@@ -328,19 +334,23 @@ def _measured(p: np.ndarray, part: ratings.Collection) -> dict:
     return result
 
 
-def _classified(run: Run, task) -> dict:
-    """Accuracy of an objects variant on the validation images of its task."""
+def named_right(run: Run, split: str, part, labels: np.ndarray) -> dict:
+    """``metrics.json`` of a run that names what is shown, written into its folder.
+
+    ``part`` are the photographs of ``split``, a collection or objects; ``labels`` int (N,) is
+    the class that each should get. Its accuracy is the share that does; all else is null.
+    """
     net, config = load(run)
-    part = task.split("val")
     shown = photographs(part.table["path"], **seen_as(config["settings"]))
-    correct = outputs(net, shown).argmax(dim=1).numpy() == part.table["label"].to_numpy()
+    correct = outputs(net, shown).argmax(dim=1).numpy() == labels
     value, low, high = metrics.bootstrap(metrics.average, correct.astype(float))
     result = {
         "variant": config["variant"],
         "profile": config["profile"],
         "seed": config["seed"],
-        "split": "val",
+        "split": split,
         "split_hash": ratings.split_hash(part.table.index),
+        "data": config["data"],
         "n": len(part.table),
         **dict.fromkeys(METRICS),
         "accuracy": {"value": value, "low": low, "high": high},

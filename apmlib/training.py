@@ -422,10 +422,8 @@ def train(
     check = None
     how = evaluation.seen_as(settings)
     if held_out is not None and len(held_out.table):
-        seen, wanted = (
-            evaluation.photographs(held_out.table["path"], **how),
-            target_of(held_out),
-        )
+        seen = evaluation.photographs(held_out.table["path"], **how)
+        wanted = target_of(held_out)
         check = validator(loss, seen, wanted, settings)
     photographs = evaluation.photographs(learnt.table["path"], **how)
     targets = target_of(learnt)

@@ -210,6 +210,8 @@ def test_a_semantic_run_says_how_often_it_agrees(collection, teacher, tmp_path):
     assert (metrics["split"], metrics["mse"], metrics["rho"]) == ("test", None, None)
     with pytest.raises(InputError, match="no scores"):
         evaluation.predict(run, test)
+    with pytest.raises(InputError, match="no scores"):
+        evaluation.evaluate(run, collection)
 
 
 def test_agreement_is_measured_where_there_are_soft_targets(collection, tmp_path):
