@@ -5,7 +5,7 @@ Every figure returns its :class:`matplotlib.figure.Figure`; in a notebook, let
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -137,6 +137,63 @@ def bars(
     if labels:
         axis.legend()
     return axis
+
+
+def differences(
+    rows: Mapping[str, Mapping[str, Mapping | None]], label: str, better: int = 0
+) -> Figure:
+    """Paired differences with their intervals, a row for each claim, one series over another.
+
+    ``rows`` maps the text of a row to its series, each by name an entry with ``value``, ``low``
+    and ``high``, as ``comparison.rows`` gives them; an entry that is None or undefined is left
+    out. A series has one marker in all rows, in the order in which they first come, six at
+    most. ``label`` stands under the axis; ``better``, 1 or -1, shades the side of zero where
+    the first of the two compared is the better one.
+    """
+    names = list(dict.fromkeys(name for series in rows.values() for name in series))
+    if len(names) > len(COLOURS):
+        raise ValueError(f"{len(names)} series; {len(COLOURS)} can be told apart")
+    figure, axis = plt.subplots(figsize=(WIDTH, 0.9 + 0.16 * sum(map(len, rows.values()))))
+    where, middles = 0.0, []
+    for row, series in enumerate(rows.values()):
+        if row:
+            axis.axhline(where, color=COLOURS[4], linewidth=0.6, linestyle="-")
+        middles.append(where + (len(series) + 1) / 2)
+        for name, entry in series.items():
+            where += 1
+            if entry is None or entry["value"] is None:
+                continue
+            style = names.index(name)
+            value, low, high = (entry[key] for key in ("value", "low", "high"))
+            line = {"color": COLOURS[style], "linestyle": "-", "linewidth": 1.4}
+            axis.plot([low, high], [where, where], **line)
+            axis.plot(
+                value,
+                where,
+                MARKERS[style],
+                color=COLOURS[style],
+                markeredgecolor="#333333",
+                markeredgewidth=0.6,
+            )
+        where += 1
+    axis.axvline(0, color="black", linewidth=0.9, linestyle="--")
+    axis.set_yticks(middles, list(rows))
+    axis.tick_params(axis="y", length=0)
+    axis.set_ylim(where, 0)
+    axis.set_xlabel(label)
+    if better:
+        left, right = axis.get_xlim()
+        side = (0, max(right, 0)) if better > 0 else (min(left, 0), 0)
+        axis.axvspan(*side, color="#f0f0f0", zorder=0, linewidth=0)
+        axis.set_xlim(left, right)
+    markers = [
+        plt.Line2D(
+            [], [], color=colour, marker=marker, linestyle="-", markeredgecolor="#333333"
+        )
+        for colour, marker in zip(COLOURS, MARKERS, strict=True)
+    ]
+    figure.legend(markers[: len(names)], names, loc="outside upper center", ncols=3)
+    return figure
 
 
 def table(frame: pd.DataFrame, name: str, caption: str, digits: int = 3) -> Markdown:

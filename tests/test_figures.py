@@ -50,6 +50,40 @@ def test_bars_are_shares_and_the_mean_is_marked():
         figures.bars(axis)
 
 
+def test_differences_have_a_row_for_each_claim_and_a_marker_for_each_series():
+    def entry(value):
+        return {"value": value, "low": value - 1, "high": value + 2}
+
+    figures.use_style()
+    rows = {
+        "first": {"as it is": entry(3.0), "off": entry(0.5)},
+        "second": {"as it is": entry(-2.0), "control": None, "off": entry(1.0)},
+        "third": {"as it is": {"value": None, "low": None, "high": None, "reason": "flat"}},
+    }
+    figure = figures.differences(rows, "rho", better=1)
+    (axis,) = figure.axes
+    assert [text.get_text() for text in axis.get_yticklabels()] == list(rows)
+    points = [line for line in axis.lines if line.get_marker() in figures.MARKERS]
+    assert [line.get_xdata()[0] for line in points] == [3.0, 0.5, -2.0, 1.0]
+    assert [line.get_marker() for line in points] == [*"os", "o", "s"]
+    heights = [line.get_ydata()[0] for line in points]
+    assert sorted(heights) == heights and len(set(heights)) == 4
+    whiskers = [line for line in axis.lines if len(line.get_xdata()) == 2]
+    assert [list(line.get_xdata()) for line in whiskers if line.get_linewidth() > 1] == [
+        [2.0, 5.0],
+        [-0.5, 2.5],
+        [-3.0, 0.0],
+        [0.0, 3.0],
+    ]
+    # Rows from top to bottom, each tick in the middle of its points.
+    assert axis.get_ylim()[0] > axis.get_ylim()[1]
+    assert axis.get_yticks()[0] == np.mean(heights[:2])
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == ["as it is", "off", "control"]
+    with pytest.raises(ValueError, match="7 series"):
+        figures.differences({"row": {str(i): entry(0.0) for i in range(7)}}, "rho")
+
+
 def test_figures_are_opaque_and_colours_stand_apart_in_grey():
     figures.use_style()
     assert plt.rcParams["figure.facecolor"] == plt.rcParams["savefig.facecolor"] == "white"
