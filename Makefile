@@ -1,7 +1,7 @@
 PYTHON ?= python3
 PROFILE ?= laptop
 
-.PHONY: help book test lab strip
+.PHONY: help book test ablation ablation-extra lab strip
 
 help: ## what can be made
 	@$(PYTHON) ci/help.py
@@ -11,6 +11,12 @@ book: ## the book: environment, data, every chapter executed, HTML (PROFILE=smok
 
 test: ## style, unit tests, every chapter executed twice and compared, HTML without a warning
 	@$(PYTHON) ci/test.py
+
+ablation: ## Table 1 with five seeds into data/results/ (interrupted, it goes on)
+	@$(PYTHON) ci/ablation.py --profile $(PROFILE)
+
+ablation-extra: ## controls, experiments and mechanisms switched off, with three seeds
+	@$(PYTHON) ci/ablation.py --extra --profile $(PROFILE)
 
 lab: ## JupyterLab on the chapters
 	@$(PYTHON) ci/lab.py

@@ -278,10 +278,10 @@ def rows(claims: Mapping[str, Mapping], metric: str) -> dict[str, dict]:
     """
     found = {}
     for name, claim in claims.items():
-        series = {"as it is": claim["on"]}
+        series = {"as it is": claim["paired"]}
         for mechanism in claim["mechanisms"].values():
             label = "mechanism stronger" if mechanism["more"] else "mechanism off"
-            series[label] = mechanism["off"]
+            series[label] = mechanism["paired"]
         for control in claim["controls"].values():
             series[control["what"]] = control["instead"]
         found[name] = {label: (side or {}).get(metric) for label, side in series.items()}

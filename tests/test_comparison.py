@@ -293,10 +293,10 @@ def test_rows_of_the_figure_are_on_off_and_controls():
         return {"rho": {"value": value}}
 
     claim = {
-        "on": side(3),
+        "paired": side(3),
         "mechanisms": {
-            "x=0": {"more": False, "off": side(2)},
-            "x=2": {"more": True, "off": None},
+            "x=0": {"more": False, "paired": side(2)},
+            "x=2": {"more": True, "paired": None},
         },
         "controls": {"c": {"what": "as many steps", "instead": side(1)}},
     }

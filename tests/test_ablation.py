@@ -1,0 +1,186 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from apmlib import comparison, evaluation, training, variants
+from apmlib.comparison import Mechanism
+from apmlib.simulated import frozen, world
+from tests import tiny
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "ci"))
+
+import ablation  # noqa: E402
+from ablation import Job  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store whose photographs of the smoke profile are 40, so that a job takes a second."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("APM_HOME", str(home))
+        world_hash = frozen.world_hash()
+        patch.setattr(frozen, "world_hash", lambda: world_hash)  # it takes a second
+        ending = f"smoke-0-{world_hash}"
+        tiny.objects(home / "simulated" / f"objects-{ending}")
+        root = world.simulate(home / "simulated" / f"photographs-{ending}", 40, 64)
+        about = json.loads((root / "simulated.json").read_text("utf-8"))
+        evaluation.write_json(root / "simulated.json", about | {"images": 400})
+        ablation.collection.cache_clear()
+        yield home
+    ablation.collection.cache_clear()
+
+
+def program(*arguments, out):
+    return ["--profile", "smoke", "--seeds", "1", *arguments, "--out", str(out)]
+
+
+def finished(home):
+    folders = (home / "runs").glob("*")
+    return {
+        folder.name: (folder / "weights.safetensors").stat().st_mtime_ns
+        for folder in folders
+        if (folder / "metrics.json").exists() and not (folder / "state.pt").exists()
+    }
+
+
+def test_every_chain_is_the_one_of_the_store():
+    chains = ablation.chains(ablation.extra_jobs(3), "laptop")
+    assert {job.seed for job in chains if job.variant.startswith("objects")} == {0}
+    assert len([job for job in chains if job.variant.startswith("objects")]) == 2
+    semantic = [job for job in chains if job.variant == "resnet-ava-semantic"]
+    assert sorted(job.seed for job in semantic) == [0, 1, 2]
+    off = Mechanism("composition", 0.0)
+    last = Job("resnet-ava-dist-m", 1, off)
+    assert chains[last] == Job("resnet-ava-dist", 1, off)
+    assert chains[chains[last]] == Job("resnet-ava-semantic", 1)
+    for job, before in chains.items():
+        assert (before and before.variant) == variants.variant(job.variant).start
+
+
+def test_lists_hold_what_is_claimed():
+    table, extra = ablation.table_jobs(5), ablation.extra_jobs(3)
+    assert len(table) == len(set(table)) == 35
+    assert len(extra) == len(set(extra))
+    assert {job.variant for job in extra} == {
+        *variants.TABLE,
+        *variants.CONTROLS,
+        *variants.EXPERIMENTS,
+    }
+    # As they are on three seeds: to be compared with, and found where table made them.
+    assert set(extra) & set(table) == {job for job in table if job.seed < 3}
+
+
+def test_a_part_does_not_replace_the_results(capsys):
+    with pytest.raises(SystemExit):
+        ablation.main(["--only", "vgg-imn-mean"])
+    assert "--out" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="kills as POSIX does")
+def test_killed_and_called_again_it_goes_on(store, tmp_path, capsys):
+    names = ("vgg-imn-dist", "vgg-imn-dist-eucl", "vgg-imn-mean")
+    arguments = program("--only", *names, "--jobs", "1", out=tmp_path / "a.json")
+    command = [sys.executable, ROOT / "ci" / "ablation.py", "--no-install", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
+        lines = [started.stdout.readline(), started.stdout.readline()]  # two jobs are done
+        started.send_signal(signal.SIGKILL)
+    assert lines[0].startswith("1 of 4: objects-vgg seed 0") and "min left" in lines[0]
+    done = finished(store)
+    assert len(done) >= 2 and not (tmp_path / "a.json").exists()
+
+    assert ablation.main(arguments) == 0
+    assert "1 of 4: objects-vgg seed 0, found" in capsys.readouterr().out
+    after = finished(store)
+    assert len(after) == 4 and done.items() <= after.items()
+    results = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert not comparison.stale(results) and results["failed"] == []
+    assert set(results["variants"]) == set(names)
+    assert set(results["claims"]) == {"distribution against mean", "Huber against Euclidean"}
+    assert set(results["references"]) == {"constant", "image", "vote"}
+    by_name = {entry["run"]: entry for entry in results["runs"]}
+    assert set(by_name) == set(after)
+    known = json.loads((store / "ablation-seconds.json").read_text("utf-8"))
+    assert {name: entry["seconds"] for name, entry in by_name.items()} == {
+        name: known.get(name) for name in by_name
+    }
+    claim = results["claims"]["Huber against Euclidean"]
+    values = [results["variants"][claim[side]]["cdloss"]["value"] for side in "ab"]
+    assert claim["paired"]["cdloss"]["value"] == pytest.approx(values[0] - values[1])
+    assert claim["mechanisms"] == claim["controls"] == {}
+    assert results["provenance"]["settings"]["vgg-imn-mean"]["loss"] == "huber"
+
+    assert ablation.main(arguments) == 0  # all is there: nothing is trained
+    assert finished(store) == after
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == results
+
+
+def test_mechanisms_controls_and_puzzle(store, tmp_path):
+    names = ["resnet-imn-dist", "resnet-imn-dist-longer", "resnet-ava-dist"]
+    arguments = program("--extra", "--only", *names, "--jobs", "2", out=tmp_path / "a.json")
+    assert ablation.main(arguments) == 0
+    results = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    (claim,) = results["claims"].values()
+    assert (claim["a"], claim["b"]) == ("resnet-ava-dist", "resnet-imn-dist")
+    assert set(claim["controls"]) == {"resnet-imn-dist-longer"}
+    off = claim["mechanisms"]["interaction=0"]
+    for key in evaluation.METRICS:
+        gap = claim["paired"][key]["value"] - off["paired"][key]["value"]
+        assert off["change"][key]["value"] == pytest.approx(gap)
+    assert "image" in off["variants"]["resnet-ava-dist"]["references"]
+    control = claim["controls"]["resnet-imn-dist-longer"]
+    both = control["instead"]["mse"]["value"] + control["beyond"]["mse"]["value"]
+    assert claim["paired"]["mse"]["value"] == pytest.approx(both)
+    # The run on other votes starts from the one stage that has looked at no votes.
+    entries = [entry for entry in results["runs"] if entry["variant"] == "resnet-ava-dist"]
+    configs = [evaluation.read_config(store / "runs" / entry["run"]) for entry in entries]
+    assert [entry["votes"] for entry in entries].count("interaction=0") == 1
+    assert configs[0]["init"] == configs[1]["init"]
+    assert configs[0]["data"] != configs[1]["data"]
+    rows = comparison.rows(results["claims"], "rho")["AVA against ImN"]
+    assert list(rows) == ["as it is", "mechanism off", "as many steps without it"]
+
+
+def test_the_puzzle_is_a_sum(store, tmp_path):
+    names = list(comparison.PUZZLE.values())
+    arguments = program("--extra", "--only", *names, out=tmp_path / "a.json")
+    assert ablation.main(arguments) == 0
+    found = json.loads((tmp_path / "a.json").read_text("utf-8"))["puzzle"]
+    assert set(found) == set(comparison.PUZZLE_RATES)
+    for rate in found.values():
+        gap, shape, size = (
+            rate["differences"][name]["mse"]["value"] for name in comparison.PUZZLE_PAIRS
+        )
+        assert gap == pytest.approx(shape + size)
+        assert set(rate["variants"]) == {" ".join(key) for key in comparison.PUZZLE}
+
+
+def test_one_job_that_fails_does_not_stop_the_others(store, tmp_path, monkeypatch, capsys):
+    bad = Job("vgg-imn-dist", settings=(("loss", "nonsense"),))
+    monkeypatch.setattr(ablation, "table_jobs", lambda seeds: [bad, Job("vgg-imn-mean")])
+    assert ablation.main(program(out=tmp_path / "a.json")) == 1
+    results = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert results["failed"] == ["vgg-imn-dist loss=nonsense seed 0"]
+    assert set(results["variants"]) == {"vgg-imn-mean"}
+    assert "no such loss" in capsys.readouterr().err
+
+
+def test_interrupted_it_says_so(store, tmp_path, monkeypatch, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ablation, "train_all", interrupted)
+    assert ablation.main(program(out=tmp_path / "a.json")) == 130
+    assert "goes on" in capsys.readouterr().err
+    keys = iter(["one", "two"])
+    monkeypatch.setattr(ablation, "train_all", lambda *arguments: ({}, {}, []))
+    monkeypatch.setattr(training, "code_key", lambda: next(keys))
+    assert ablation.main(program(out=tmp_path / "a.json")) == 2
+    assert "changed meanwhile" in capsys.readouterr().err
+    assert not (tmp_path / "a.json").exists()
