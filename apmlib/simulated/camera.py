@@ -112,7 +112,7 @@ def lens(canvas: Canvas, rgb: np.ndarray, blur: float, focus_error: float) -> np
     total = float(weight.sum())
     focus = float((canvas.depth * weight).sum()) / total if total > 0 else 0.4
     shorter = 1.0 / canvas.px
-    missed = 0.020 * focus_error * shorter
+    missed = 0.028 * focus_error * shorter
     opened = max(0.0, blur - 0.12) / 0.88  # a small aperture keeps all of a scene sharp
     if opened > 0:
         widest = F(0.045 * opened * shorter)
@@ -211,7 +211,7 @@ _TABLE = _table()
 
 def balance(white_balance: float) -> np.ndarray:
     """Channel gains (3,) for -1 (cold, blue) .. 1 (warm, orange), luminance kept."""
-    gains = np.exp(np.array([0.42, 0.02, -0.62]) * white_balance)
+    gains = np.exp(np.array([0.55, 0.02, -0.85]) * white_balance)
     return (gains / (gains @ LUMA)).astype(F)
 
 
@@ -320,8 +320,10 @@ def measure(photograph: np.ndarray, mask: np.ndarray) -> dict[str, float]:
         mask: (H, W) uint8.
 
     Returns:
-        lightness (mean L* / 100), chroma (mean C* / 100), clipped (share of pixels that are
-        white in some channel and light, or black), mask_area (share of the frame).
+        lightness (mean L* / 100), tones (standard deviation of L* / 100), chroma (mean C* /
+        100), warmth (mean b* / 100), framing (mean L* / 100 of the middle ninth less that of
+        the rest), clipped (share of pixels that are white in some channel and light, or
+        black), mask_area (share of the frame).
     """
     height, width = photograph.shape[:2]
     scale = 48 / min(height, width)
@@ -330,9 +332,14 @@ def measure(photograph: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     lightness, a, b = lab(small)
     white = (small.max(axis=-1) >= 0.985) & (lightness > 88)
     black = small.max(axis=-1) <= 0.025
+    middle = np.zeros(lightness.shape, bool)
+    middle[tuple(slice(round(n / 3), round(2 * n / 3)) for n in middle.shape)] = True
     return {
         "lightness": float(lightness.mean()) / 100,
+        "tones": float(lightness.std()) / 100,
         "chroma": float(np.hypot(a, b).mean()) / 100,
+        "warmth": float(b.mean()) / 100,
+        "framing": float(lightness[middle].mean() - lightness[~middle].mean()) / 100,
         "clipped": float((white | black).mean()),
         "mask_area": float((mask > 127).mean()),
     }

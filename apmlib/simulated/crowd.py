@@ -2,10 +2,11 @@
 
 A pure function of the table of latents; no pixel is looked at. The preferences follow what
 Datta et al. (2006), Ke et al. (2006) and Luo and Tang (2008) found in photographers' ratings:
-exposure, saturation and colour harmony, light, focus and depth of field, the rule of thirds,
-the horizon, the subject's size, simplicity. What is good depends on the category: muted colour
-flatters a portrait and ruins a sunset, a blurred background isolates a flower and wastes a
-view. Exposure and colour are judged as rendered, from the measured lightness and chroma.
+exposure, contrast, saturation and colour harmony, light, focus and depth of field, the rule of
+thirds, the horizon, the subject's size, simplicity. What is good depends on the category: muted
+colour flatters a portrait and ruins a sunset, a blurred background isolates a flower and wastes
+a view. Exposure, tonal range, colour and where the light falls are judged as rendered, from
+what is measured on the photograph.
 
 An image's visible worth is a sum of claims, each with a share of its variance (``FACTORS``):
 
@@ -54,34 +55,39 @@ class Factor(NamedTuple):
 # Categories: landscape seascape cityscape forest architecture
 #             | portrait floral stilllife animal abstract
 FACTORS = {
-    "lightness": Factor("exposure", 0.26, (1, 1, 1, 1, 1, 1, 1, 1, 1, 1)),
-    "saturation": Factor("colour", 0.09, (1.1, 1.2, 0.9, 0.9, -0.8, -1.0, 1.2, -0.6, 0.8, 1.0)),
-    "warmth": Factor("colour", 0.01, (1.0, 1.1, -1.0, 0.8, -0.8, 1.0, 0.5, 1.0, 0.8, -0.6)),
-    "light": Factor("light", 0.06, (1.2, 1.2, 1.0, 1.1, 1.0, 1.0, 0.9, 1.1, 0.9, 0.5)),
-    "harmony": Factor("light", 0.02, (1.0, 1.0, 0.6, 1.0, 1.1, 1.2, 1.0, 1.2, 0.9, 0.3)),
-    "blur": Factor("focus", 0.05, (-1.1, -1.0, -1.0, -0.8, -1.1, 1.2, 1.2, 0.9, 1.2, 0.8)),
-    "focus": Factor("focus", 0.18, (1.1, 1.0, 1.1, 1.0, 1.2, 1.0, 1.1, 1.1, 1.2, 0.6)),
-    "place": Factor("composition", 0.055, (1, 1, 1, 1, 1, 1, 1, 1, 1, 1)),
-    "size": Factor("composition", 0.02, (-0.9, -1.0, -0.7, -0.6, 0.6, 1.2, 1.2, 0.8, 1.2, 0.6)),
-    "horizon": Factor("composition", 0.025, (1.8, 2.0, 1.5, 0, 0, 0, 0, 0, 0, 0)),
-    "tilt": Factor("tilt", 0.06, (1.3, 1.6, 1.3, 0.7, 1.5, 0.7, 0.2, 1.1, 0.6, -0.3)),
-    "clutter": Factor("clutter", 0.10, (1.1, 1.2, 0.4, 0.9, 1.1, 1.2, 1.2, 1.2, 1.2, 0.6)),
-    "width": Factor("aspect", 0.03, (1.2, 1.2, 0.6, -0.8, -1.0, -1.4, -0.8, 0.3, 0.6, -0.2)),
+    "lightness": Factor("exposure", 0.22, (1, 1, 1, 1, 1, 1, 1, 1, 1, 1)),
+    "saturation": Factor("colour", 0.16, (1.1, 1.2, 0.9, 0.9, 0.5, -0.7, 1.2, 0.3, 0.9, 1.0)),
+    "warmth": Factor("colour", 0.06, (1.0, 1.1, -0.5, 0.8, 0.2, 1.0, 0.8, 1.0, 0.8, 0.2)),
+    "cast": Factor("colour", 0.03, (1, 1, 1, 1, 1, 1, 1, 1, 1, 1)),
+    "tones": Factor("light", 0.09, (1, 1, 1, 1, 1, 1, 1, 1, 1, 1)),
+    "light": Factor("light", 0.03, (1.2, 1.2, 1.0, 1.1, 1.0, 1.0, 0.9, 1.1, 0.9, 0.5)),
+    "harmony": Factor("light", 0.01, (1.0, 1.0, 0.6, 1.0, 1.1, 1.2, 1.0, 1.2, 0.9, 0.3)),
+    "blur": Factor("focus", 0.01, (-1.1, -1.0, -1.0, -0.8, -1.1, 1.2, 1.2, 0.9, 1.2, 0.8)),
+    "focus": Factor("focus", 0.15, (1.1, 1.0, 1.1, 1.0, 1.2, 1.0, 1.1, 1.1, 1.2, 0.6)),
+    "framing": Factor("composition", 0.07, (1, 1, 1, 1, 1, 1, 1, 1, 1, 1)),
+    "place": Factor("composition", 0.02, (1, 1, 1, 1, 1, 1, 1, 1, 1, 1)),
+    "size": Factor("composition", 0.01, (-0.9, -1.0, -0.7, -0.6, 0.6, 1.2, 1.2, 0.8, 1.2, 0.6)),
+    "horizon": Factor("composition", 0.01, (1.8, 2.0, 1.5, 0, 0, 0, 0, 0, 0, 0)),
+    "tilt": Factor("tilt", 0.02, (1.3, 1.6, 1.3, 0.7, 1.5, 0.7, 0.2, 1.1, 0.6, -0.3)),
+    "clutter": Factor("clutter", 0.02, (1.1, 1.2, 0.4, 0.9, 1.1, 1.2, 1.2, 1.2, 1.2, 0.6)),
+    "width": Factor("aspect", 0.01, (1.2, 1.2, 0.6, -0.8, -1.0, -1.4, -0.8, 0.3, 0.6, -0.2)),
     "category": Factor(
-        "category", 0.04, (1.2, 1.3, 0.9, 0.3, -0.4, -0.5, 0.3, -1.2, 0.2, -1.7)
+        "category", 0.08, (1.2, 1.3, 0.9, 0.3, -0.4, -0.5, 0.3, -1.2, 0.2, -1.7)
     ),
 }
 CLAIMS = tuple(dict.fromkeys(factor.claim for factor in FACTORS.values()))
 
-# What each category is used to, in the order of latents.CATEGORIES: measured on rendered
-# photographs, and the lightness that it likes beside it (dark for still life and city nights,
-# bright for flowers).
+# What each category is used to, in the order of latents.CATEGORIES: medians of rendered
+# photographs without faults, and the lightness that it likes beside it (dark for still life and
+# city nights, bright for flowers).
 USUAL = pd.DataFrame(
     {
         "lightness": [0.47, 0.46, 0.30, 0.44, 0.48, 0.44, 0.45, 0.41, 0.45, 0.47],
         "liked": [0.47, 0.46, 0.25, 0.44, 0.48, 0.44, 0.50, 0.35, 0.45, 0.47],
         "chroma": [0.22, 0.22, 0.17, 0.18, 0.20, 0.23, 0.30, 0.20, 0.20, 0.24],
         "spread": [0.16, 0.16, 0.12, 0.14, 0.15, 0.17, 0.19, 0.14, 0.15, 0.17],
+        "warmth": [0.04, 0.04, 0.05, 0.11, 0.05, 0.05, 0.18, 0.08, 0.09, 0.03],
+        "tones": [0.12, 0.11, 0.13, 0.16, 0.13, 0.19, 0.13, 0.17, 0.14, 0.15],
     },
     index=pd.Index(_latents.CATEGORIES, name="category"),
 )
@@ -89,13 +95,16 @@ CENTRED = ("architecture", "abstract")  # the subject belongs in the middle
 
 # Mean and deviation of each raw feature under latents.sample, so that all weigh alike.
 SCALE = {
-    "lightness": (-0.265, 0.29),
-    "saturation": (-0.04, 0.66),
-    "warmth": (0.0, 0.305),
+    "lightness": (-0.283, 0.309),
+    "saturation": (-0.109, 0.642),
+    "warmth": (-0.101, 0.665),
+    "cast": (-0.158, 0.34),
+    "tones": (-0.216, 0.31),
     "light": (0.5, 0.354),
     "harmony": (0.0, 0.231),
     "blur": (0.326, 0.341),
-    "focus": (-0.251, 0.320),
+    "focus": (-0.24, 0.309),
+    "framing": (0.163, 0.422),
     "place": (-0.03, 0.75),
     "size": (0.0, 0.577),
     "horizon": (0.14, 0.79),
@@ -140,10 +149,11 @@ class Crowd:
 
     Attributes:
         exposure: lightness near what the category likes.
-        colour: saturation and white balance.
-        light: quality of the light and harmony of the colours.
+        colour: saturation, warmth, freedom from a cast.
+        light: tonal range, quality of the light and harmony of the colours.
         focus: sharpness of the subject, freedom from noise, blur of the background.
-        composition: place and size of the subject, place of the horizon.
+        composition: a middle lighter than the edges, place and size of the subject, place of
+            the horizon.
         tilt: a level horizon.
         clutter: simplicity.
         aspect: wide frames for views, tall ones for people and trees.
@@ -193,11 +203,14 @@ def features(latents: pd.DataFrame) -> pd.DataFrame:
     raw = {
         "lightness": -_beside(row["lightness"] - usual["liked"], 0.17) - row["clipped"],
         "saturation": np.tanh((row["chroma"] - usual["chroma"]) / usual["spread"]),
-        "warmth": row["white_balance"] * colourful,
+        "warmth": np.tanh((row["warmth"] - usual["warmth"]) / 0.12),
+        "cast": -np.clip((row["white_balance"].abs() - 0.25) / 0.35, 0, 1) * colourful,
+        "tones": -_beside(np.minimum(row["tones"] - usual["tones"], 0), 0.05),
         "light": row["light"],
         "harmony": (row["harmony"] - 0.589) * colourful,
         "blur": row["blur"],
         "focus": -row["focus_error"] - 0.7 * row["noise"],
+        "framing": np.tanh(row["framing"] / 0.15),
         "place": _place(row),
         "size": _size(row),
         "horizon": _horizon(row["horizon"]).fillna(SCALE["horizon"][0]),
@@ -456,7 +469,8 @@ def _kind(latents: pd.DataFrame) -> NDArray[np.intp]:
 NEEDED = (
     *("category", "aspect", "subject_x", "subject_y", "subject_size", "horizon", "clutter"),
     *("harmony", "light", "white_balance", "saturation", "blur", "focus_error", "tilt"),
-    *("noise", "divergence", "hidden", "discord", "lightness", "chroma", "clipped"),
+    *("noise", "divergence", "hidden", "discord", "lightness", "tones", "chroma", "warmth"),
+    *("framing", "clipped"),
 )
 
 

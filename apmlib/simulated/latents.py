@@ -2,9 +2,10 @@
 
 ``sample`` draws a table with one row for each photograph. Three streams of random numbers,
 for the scene, the camera and the voters, are independent of each other, and row i is the same
-however many rows are drawn. Most values are good or ordinary; each fault (wrong exposure,
-colour cast, missed focus, tilt, clutter, clashing colours) comes in a share of the photographs
-of its own, independently of the others, so that what it costs can be told apart.
+however many rows are drawn. Most values are good or ordinary; each fault (wrong exposure, flat
+or harsh contrast, colour cast, missed focus, tilt, clutter, clashing colours) comes in a share
+of the photographs of its own, independently of the others, so that what it costs can be told
+apart.
 
 =============== ======= ========== ==================================================
 column          stream  range      meaning
@@ -24,7 +25,7 @@ light           scene   0..1       0 flat and dull .. 1 directional, golden, glo
 exposure        camera  -2..2      EV beside the right one for the category
 white_balance   camera  -1..1      -1 cold (blue) .. 1 warm (orange), 0 neutral
 saturation      camera  0..2       0 black and white, 1 natural, 2 garish
-contrast        camera  0.6..1.5   exponent of the tone curve, 1 neutral
+contrast        camera  0.55..1.6  exponent of the tone curve, 1 neutral
 blur            camera  0..1       blur of what is not at the subject's distance
 focus_error     camera  0..1       blur of everything, the subject too
 tilt            camera  -12..12    degrees, clockwise
@@ -37,9 +38,11 @@ hidden          voters  N(0, 1)    what moves the votes and is not in the pictur
 discord         voters  N(0, 1)    what spreads the votes and is not in the picture
 =============== ======= ========== ==================================================
 
-The renderer measures four more columns on the finished photograph: ``lightness`` (mean L* /
-100), ``chroma`` (mean C* / 100), ``clipped`` (share of pixels) and ``mask_area`` (share of the
-frame that is subject).
+The renderer measures seven more columns on the finished photograph: ``lightness`` (mean L* /
+100), ``tones`` (standard deviation of L* / 100), ``chroma`` (mean C* / 100), ``warmth`` (mean
+b* / 100: blue below 0, yellow above), ``framing`` (mean L* / 100 of the middle ninth less that
+of the rest), ``clipped`` (share of pixels) and ``mask_area`` (share of the frame that is
+subject).
 """
 
 import numpy as np
@@ -52,7 +55,7 @@ CATEGORIES = (
 )
 ASPECTS = (3 / 2, 4 / 3, 1.0, 16 / 9, 5 / 4, 2 / 3, 3 / 4, 4 / 5)
 WITH_HORIZON = ("landscape", "seascape", "cityscape")
-MEASURED = ("lightness", "chroma", "clipped", "mask_area")
+MEASURED = ("lightness", "tones", "chroma", "warmth", "framing", "clipped", "mask_area")
 
 # Shares of the aspects (columns as ASPECTS, in hundredths) in each category (rows).
 ASPECT_SHARES = np.array(
@@ -173,7 +176,12 @@ def _camera(images: int, seed: int) -> dict[str, np.ndarray]:
         [0.0, _between(amount, 0.15, 0.55), _between(amount, 1.45, 2.0)],
         1 + 0.13 * _normal(amount),
     )
-    contrast = 1 + 0.10 * _normal(next(u))
+    which, amount = next(u), next(u)
+    contrast = np.select(
+        [which < 0.12, which < 0.22],
+        [_between(amount, 0.55, 0.75), _between(amount, 1.3, 1.6)],
+        1 + 0.07 * _normal(amount),
+    )
     which, amount = next(u), next(u)
     blur = np.where(which < 0.4, _between(amount, 0.45, 1), _between(amount, 0, 0.12))
     which, amount = next(u), next(u)
@@ -192,7 +200,7 @@ def _camera(images: int, seed: int) -> dict[str, np.ndarray]:
         "exposure": np.clip(exposure, -2, 2),
         "white_balance": np.clip(white_balance, -1, 1),
         "saturation": np.clip(saturation, 0, 2),
-        "contrast": np.clip(contrast, 0.6, 1.5),
+        "contrast": np.clip(contrast, 0.55, 1.6),
         "blur": blur,
         "focus_error": focus_error,
         "tilt": np.clip(tilt, -12, 12),

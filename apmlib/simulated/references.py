@@ -15,7 +15,7 @@ from apmlib.simulated import latents as _latents
 SEEN = (
     *("aspect", "subject_x", "subject_y", "subject_size", "horizon", "clutter", "harmony"),
     *("light", "white_balance", "saturation", "blur", "focus_error", "tilt", "noise"),
-    *("lightness", "chroma", "clipped"),
+    *("lightness", "tones", "chroma", "warmth", "framing", "clipped"),
 )
 KNOTS = 7
 PENALTIES = (1.0, 10.0, 100.0)

@@ -165,9 +165,22 @@ def test_measure_by_hand_and_at_two_sizes():
     assert values["lightness"] == pytest.approx(1, abs=1e-3)
     assert values["chroma"] == pytest.approx(0, abs=1e-3)
     assert values["clipped"] == 1 and values["mask_area"] == 0
+    assert values["tones"] == values["framing"] == pytest.approx(0, abs=1e-5)
     red = np.zeros((48, 48, 3), np.uint8)
     red[..., 0] = 255
     values = camera.measure(red, np.full((48, 48), 255, np.uint8))
     assert values["lightness"] == pytest.approx(0.5324, abs=2e-3)  # L* of sRGB red
     assert values["chroma"] == pytest.approx(1.0455, abs=5e-3)  # C* of sRGB red
+    assert values["warmth"] == pytest.approx(0.6720, abs=5e-3)  # b* of sRGB red
     assert values["mask_area"] == 1
+
+
+def test_measure_tells_a_lit_middle_from_lit_edges():
+    lit = np.zeros((48, 96, 3), np.uint8)
+    lit[16:32, 32:64] = 255
+    values = camera.measure(lit, np.zeros((48, 96), np.uint8))
+    assert values["framing"] == pytest.approx(1, abs=1e-3)
+    assert values["tones"] == pytest.approx(np.sqrt(1 / 9 * 8 / 9), abs=1e-3)
+    turned = camera.measure(255 - lit, np.zeros((48, 96), np.uint8))
+    assert turned["framing"] == pytest.approx(-1, abs=1e-3)
+    assert turned["tones"] == pytest.approx(values["tones"], abs=1e-3)

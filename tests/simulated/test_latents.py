@@ -16,7 +16,7 @@ RANGES = {
     "exposure": (-2, 2),
     "white_balance": (-1, 1),
     "saturation": (0, 2),
-    "contrast": (0.6, 1.5),
+    "contrast": (0.55, 1.6),
     "blur": (0, 1),
     "focus_error": (0, 1),
     "tilt": (-12, 12),

@@ -31,7 +31,9 @@ def test_a_row_is_a_photograph(category):
     assert photograph.rgb.shape[:2] == photograph.mask.shape == shape(row["aspect"], 64)
     assert photograph.rgb.dtype == photograph.mask.dtype == np.uint8
     assert set(photograph.measured) == set(latents.MEASURED)
-    assert all(0 <= value for value in photograph.measured.values())
+    signed = {"warmth", "framing"}
+    assert all(-1 <= value <= 1.1 for value in photograph.measured.values())
+    assert all(0 <= photograph.measured[name] for name in set(latents.MEASURED) - signed)
     again = render(row, 64)
     np.testing.assert_array_equal(photograph.rgb, again.rgb)
     np.testing.assert_array_equal(photograph.mask, again.mask)
