@@ -504,12 +504,12 @@ def published(ours: Mapping[str, Mapping], format: str = "text", label: str = OU
             table.append((variant, label, ours[variant]))
     if format == "csv":
         return _csv(table)
-    names = evaluation._LATEX if format == "latex" else evaluation._HEADINGS
+    names = evaluation.LATEX if format == "latex" else evaluation.HEADINGS
     cells = [["Method", "Data", *names.values()]]
     for variant, data, row in table:
-        text = _printed if data == PUBLISHED_ON else evaluation._cell
+        text = _printed if data == PUBLISHED_ON else evaluation.cell
         cells.append([variant, data, *(text(row.get(key), key) for key in names)])
-    return _layout(cells, format)
+    return evaluation.layout(cells, format, words=2)
 
 
 def _printed(entry: dict, key: str) -> str:
@@ -529,22 +529,3 @@ def _csv(table: list[tuple[str, str, Mapping]]) -> str:
             line |= {f"{key}_{end}": entry.get(end) for end in ("low", "high")}
         lines.append(line)
     return pd.DataFrame(lines).to_csv(index=False).rstrip("\n")
-
-
-def _layout(cells: list[list[str]], format: str) -> str:
-    """Rows under a heading; two columns of text, then numbers flush right."""
-    numbers = len(cells[0]) - 2
-    if format == "markdown":
-        lines = [f"| {' | '.join(row)} |" for row in cells]
-        return "\n".join([lines[0], "| --- | --- |" + " ---: |" * numbers, *lines[1:]])
-    if format == "latex":
-        lines = [" & ".join(row) + r" \\" for row in cells]
-        top = [r"\begin{tabular}{ll" + "r" * numbers + "}", r"\hline", lines[0], r"\hline"]
-        return "\n".join([*top, *lines[1:], r"\hline", r"\end{tabular}"])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for row in cells:
-        padded = [cell.ljust(width) for cell, width in zip(row[:2], widths, strict=False)]
-        padded += [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines)

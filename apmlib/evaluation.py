@@ -380,14 +380,14 @@ def _ceilings(collection: ratings.Collection, split: str) -> dict:
 
 # --- The table -----------------------------------------------------------------------------
 
-_HEADINGS = {
+HEADINGS = {
     "kldiv": "KLDIV",
     "cdloss": "CDLoss",
     "mse": "MSE",
     "rho": "rho",
     "accuracy": "Acc.(%)",
 }
-_LATEX = {
+LATEX = {
     "kldiv": r"KLDIV $\downarrow$",
     "cdloss": r"CDLoss $\downarrow$",
     "mse": r"MSE $\downarrow$",
@@ -428,29 +428,42 @@ def table(runs: Sequence[Run], format: str = "text") -> str:
     note = f"split {first['split']}, {first['n']} photographs, hash {first['split_hash']}"
     if format == "csv":
         return _csv(rows, first)
-    names = _LATEX if format == "latex" else _HEADINGS
-    cells = [["Method", *names.values()]]
-    cells += [[name, *(_cell(row.get(key), key) for key in METRICS)] for name, row in rows]
+    names = LATEX if format == "latex" else HEADINGS
+    rows_of_text = [["Method", *names.values()]]
+    rows_of_text += [
+        [name, *(cell(row.get(key), key) for key in METRICS)] for name, row in rows
+    ]
+    return layout(rows_of_text, format, note=note)
+
+
+def layout(cells: list[list[str]], format: str, words: int = 1, note: str = "") -> str:
+    """Rows of text under a heading, the first ``words`` columns flush left, the rest right.
+
+    ``format`` is text, markdown or latex. ``note`` stands below, in latex above as a comment.
+    """
+    numbers = len(cells[0]) - words
     if format == "markdown":
         lines = [f"| {' | '.join(row)} |" for row in cells]
-        lines.insert(1, "| --- |" + " ---: |" * len(METRICS))
-        return "\n".join([*lines, "", note])
+        lines.insert(1, "|" + " --- |" * words + " ---: |" * numbers)
+        return "\n".join([*lines, "", note] if note else lines)
     if format == "latex":
         lines = [" & ".join(row) + r" \\" for row in cells]
-        top = [r"\begin{tabular}{l" + "r" * len(METRICS) + "}", r"\hline", lines[0], r"\hline"]
-        return "\n".join([f"% {note}", *top, *lines[1:], r"\hline", r"\end{tabular}"])
-    widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in cells
-    ]
-    return "\n".join([*lines, note])
+        top = [rf"\begin{{tabular}}{{{'l' * words}{'r' * numbers}}}", r"\hline"]
+        lines = [*top, lines[0], r"\hline", *lines[1:], r"\hline", r"\end{tabular}"]
+        return "\n".join([f"% {note}", *lines] if note else lines)
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for row in cells:
+        padded = [
+            text.ljust(width) if i < words else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join([*lines, note] if note else lines)
 
 
-def _cell(entry: dict | None, key: str) -> str:
+def cell(entry: dict | None, key: str) -> str:
+    """A metric as printed, ``value [low, high]``, with ``-`` for none; accuracy in per cent."""
     if entry is None or entry.get("value") is None:
         return "-"
     scale, digits = (100, 1) if key == "accuracy" else (1, 3 if key in ("mse", "rho") else 4)

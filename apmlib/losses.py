@@ -74,6 +74,16 @@ def cross_entropy(logits: Tensor, g: Tensor) -> Tensor:
     return F.cross_entropy(logits, g)
 
 
+def logistic(score: Tensor, g: Tensor, threshold: float = 5.0) -> Tensor:
+    """Cross entropy of "better than ``threshold``", batch mean: labels as before section 3.1.
+
+    ``score``, ``g``: mean scores ``(B, 1)``. The label is ``g > threshold``, and by how much is
+    thrown away; ``score - threshold`` is its logit, so that a trained score orders photographs
+    and tells good from bad at the same place, but is no estimate of the mean.
+    """
+    return F.binary_cross_entropy_with_logits(score - threshold, (g > threshold).to(g.dtype))
+
+
 def _factor(scale: str, delta: float) -> float:
     if scale not in SCALES:
         raise ValueError(f"scale {scale!r} is none of {', '.join(SCALES)}")

@@ -45,6 +45,7 @@ from apmlib.evaluation import write_bytes, write_json, write_table
 from apmlib.progress import progress
 from apmlib.spp import spatial_pyramid_pooling
 
+LOSSES = ("huber", "euclidean", "emd", "kl", "logistic", "cross_entropy")
 HISTORY = (
     "step",
     "epoch",
@@ -210,14 +211,15 @@ def loss_function(settings: dict) -> Callable[[Tensor, Tensor], Tensor]:
 
     Of the predictions of two branches it is the sum.
     """
-    if settings["loss"] not in ("huber", "euclidean", "emd", "kl", "cross_entropy"):
+    if settings["loss"] not in LOSSES:
         raise InputError(
-            f"--set loss={settings['loss']}: no such loss; "
-            "choose huber, euclidean, emd, kl or cross_entropy"
+            f"--set loss={settings['loss']}: no such loss; choose one of {', '.join(LOSSES)}"
         )
     function = getattr(losses, settings["loss"])
     if settings["loss"] in ("huber", "euclidean"):
         function = partial(function, delta=settings["delta"], scale=settings["scale"])
+    elif settings["loss"] == "logistic":
+        function = partial(function, threshold=settings["threshold"])
     return fusion.summed(function) if settings["branch"] else function
 
 

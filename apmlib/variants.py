@@ -144,6 +144,8 @@ VARIANTS = {
         _experiment("xent", "kl", last="softmax"),
         _experiment("crop", view="crop"),
         _experiment("warp", view="warp"),
+        # What section 4.2 compares with: labels good and bad in place of scores.
+        Variant("resnet-imn-label", "resnet", "mean", "logistic", start="objects-resnet"),
         Variant(
             "vgg-imn-dist-eucl-1", "vgg", "dist", "euclidean", "paper", start="objects-vgg"
         ),
@@ -179,6 +181,7 @@ EXPERIMENTS = (
     "resnet-imn-dist-xent",
     "resnet-imn-dist-crop",
     "resnet-imn-dist-warp",
+    "resnet-imn-label",
     "vgg-imn-dist-eucl-1",
     "vgg-imn-dist-1",
 )
@@ -209,6 +212,7 @@ class Profile:
     how: str = "max"  # or "average": how its cells pool
     l2: bool = True  # the l2 norm before the fully connected layers
     last: str = "relu"  # or "l1", "softmax": what follows the last layer
+    threshold: float = 5.0  # mean score above which loss "logistic" calls a photograph good
     pretrained: bool = False  # starts from ImageNet weights, not from the objects task
     frozen: str = ""  # the convolutional layers up to this module are not trained
     ridge: bool = False  # the head starts from ridge regression, not from the constant
@@ -257,7 +261,7 @@ PROFILES = {
             images=10_000,
             side=96,
             width=32,
-            epochs=9,
+            epochs=5,
             rate=2e-4,
             backbone_rate=0.1,
             clip=0.0,

@@ -127,3 +127,12 @@ def test_cross_entropy_takes_classes_and_soft_targets():
     soft = torch.tensor([[0.5, 0.25, 0.25]])
     by_hand = -(soft[0] * log_p).sum().item()
     assert losses.cross_entropy(logits, soft).item() == pytest.approx(by_hand)
+
+
+def test_logistic_loss_looks_at_the_side_alone():
+    g = torch.tensor([[5.1], [8.0], [5.0], [2.0]])
+    score = torch.tensor([[5.0], [6.0], [5.0], [6.0]])
+    by_hand = [np.log(2), np.log1p(np.exp(-1)), np.log(2), np.log1p(np.exp(1))]
+    assert losses.logistic(score, g).item() == pytest.approx(np.mean(by_hand), rel=1e-6)
+    assert losses.logistic(score, g + 0.0) == losses.logistic(score, torch.sign(g - 5) + 5)
+    assert losses.logistic(score - 1, g - 1, threshold=4.0) == losses.logistic(score, g)
