@@ -21,6 +21,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 import chapters
 import pages
 from environment import ROOT
@@ -104,10 +106,7 @@ def build(out: Path, wanted: list[str], strict: bool = True) -> None:
     for name in wanted:
         shutil.copyfile(out / "executed" / f"{name}.ipynb", stage / f"{name}.ipynb")
     if not strict:
-        toc = stage / "_toc.yml"
-        lines = toc.read_text("utf-8").splitlines(keepends=True)
-        absent = set(chapters.names()) - set(wanted)
-        toc.write_text("".join(x for x in lines if x.split()[-1] not in absent), "utf-8")
+        choose(stage / "_toc.yml", wanted)
     html, stamp = out / "html", out / "html.key"
     key = _key([*stage.rglob("*"), ROOT / "_config.yml", ROOT / "ci" / "constraints.txt"])
     if strict and stamp.exists() and stamp.read_text("utf-8") == key:
@@ -134,6 +133,16 @@ def build(out: Path, wanted: list[str], strict: bool = True) -> None:
     shutil.rmtree(site, ignore_errors=True)
     if strict:
         write(stamp, key)
+
+
+def choose(toc: Path, wanted: list[str]) -> None:
+    """Leave out of a table of contents all other chapters, and the parts that this empties."""
+    content = yaml.safe_load(toc.read_text("utf-8"))
+    absent = set(chapters.names(toc)) - set(wanted)
+    for part in content["parts"]:
+        part["chapters"] = [page for page in part["chapters"] if page["file"] not in absent]
+    content["parts"] = [part for part in content["parts"] if part["chapters"]]
+    toc.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
 
 
 def record(profile: str, seconds: dict[str, float]) -> None:

@@ -379,6 +379,21 @@ def test_failed_build_never_counts_as_done(tmp_path, monkeypatch):
     assert pages.problems(out / "html") == []
 
 
+def test_choice_of_chapters_leaves_no_part_empty(tmp_path):
+    toc = tmp_path / "_toc.yml"
+    whole = (ROOT / "book" / "_toc.yml").read_text("utf-8")
+    parts = yaml.safe_load(whole)["parts"]
+    for wanted in (chapters.names()[-1:], chapters.names()[:1], chapters.names()):
+        toc.write_text(whole, "utf-8")
+        book.choose(toc, wanted)
+        assert chapters.names(toc) == wanted
+        left = yaml.safe_load(toc.read_text("utf-8"))
+        assert left["format"] == "jb-book" and left["root"] == "index"
+        assert all(part["chapters"] for part in left["parts"])
+        assert left["parts"][-1] == parts[-1]  # what is no chapter stays
+    assert left["parts"] == parts
+
+
 def test_pages_that_fetch_from_elsewhere_are_found():
     html = (
         '<script src="https://a.example/x.js"></script>'
