@@ -261,12 +261,12 @@ PROFILES = {
             images=10_000,
             side=96,
             width=32,
-            epochs=5,
+            epochs=7,
             rate=2e-4,
-            backbone_rate=0.1,
+            backbone_rate=0.2,
             clip=0.0,
             only={
-                "vgg": {"width": 16, "epochs": 5},
+                "vgg": {"width": 16, "epochs": 5, "backbone_rate": 0.1},
                 "objects": {
                     "images": 8_000,
                     "side": 64,
