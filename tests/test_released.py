@@ -12,7 +12,7 @@ from apmlib import evaluation, metrics
 from apmlib.simulated import latents
 from apmlib.simulated.render import render
 
-RUN = Path(__file__).resolve().parents[1] / "data" / "released" / "resnet-imn-dist"
+RUN = Path(__file__).resolve().parents[1] / "data" / "released" / "resnet-ava-dist-m"
 IDS = ("5", "17", "42")  # of a world of its own, seed 2017
 
 
@@ -44,9 +44,7 @@ def test_it_keeps_what_it_covered_of_the_way_to_the_image_ceiling():
         low = measured["references"]["constant"][key]["value"]
         high = measured["references"]["image"][key]["value"]
         covered[key] = (low - measured[key]["value"]) / (low - high)
-    # The aim is 0.40 in both; what was measured falls short of it in CDLoss.
-    assert covered["mse"] == pytest.approx(0.409, abs=0.005)
-    assert covered["cdloss"] == pytest.approx(0.382, abs=0.005)
+    assert min(covered.values()) >= 0.5
     assert measured["rho"]["low"] > 0.4
 
 
