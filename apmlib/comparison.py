@@ -27,6 +27,7 @@ Data = ratings.Collection | str | os.PathLike
 
 BETTER = {"kldiv": -1, "cdloss": -1, "mse": -1, "rho": 1, "accuracy": 1}
 """Sign of a difference a - b that speaks for a."""
+NOT_MEASURED = "not measured in this edition"
 
 
 # --- What is claimed -----------------------------------------------------------------------
@@ -286,6 +287,52 @@ def rows(claims: Mapping[str, Mapping], metric: str) -> dict[str, dict]:
             series[control["what"]] = control["instead"]
         found[name] = {label: (side or {}).get(metric) for label, side in series.items()}
     return found
+
+
+# --- Files of results, and what is said of them --------------------------------------------
+
+
+def recorded(name: str) -> dict:
+    """``data/results/NAME.json`` of this repository, ``{}`` where it was not measured."""
+    file = Path(__file__).parents[1] / "data" / "results" / f"{name}.json"
+    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
+
+
+def origin(name: str, results: Mapping) -> str:
+    """Where the ``results`` of file ``name`` come from, in a sentence."""
+    if not results:
+        return f"{name}: {NOT_MEASURED}."
+    told = results["provenance"]
+    seeds = ", ".join(map(str, told["seeds"]["runs"]))
+    text = f"{name}: commit {told['commit'][:10]}, {told['machine']}, "
+    text += f"profile {results['profile']}, seeds {seeds}."
+    return text + (" Measured with other code than today's." if stale(results) else "")
+
+
+def span(entry: Mapping | None, digits: int = 4) -> str:
+    """An entry of :func:`paired` as printed: signed value, and its interval in brackets."""
+    if entry is None or entry["value"] is None:
+        return NOT_MEASURED if entry is None else entry["reason"]
+    value, low, high = (entry[key] for key in ("value", "low", "high"))
+    return f"{value:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
+
+
+def verdict(entry: Mapping | None, sign: int) -> str:
+    """What the interval of an entry of :func:`paired` says of a claim about a - b.
+
+    ``sign`` is the one that is claimed, 0 for "on par".
+    """
+    if entry is None or entry["value"] is None:
+        return NOT_MEASURED if entry is None else entry["reason"]
+    if entry["low"] <= 0 <= entry["high"]:
+        if sign == 0:
+            return f"no difference found; {entry['detectable']:.4f} would have been"
+        times = (entry["detectable"] / max(abs(entry["value"]), 1e-12)) ** 2
+        needed = "far more data" if times > 1000 else f"about {times:.0f} times the data"
+        return f"cannot be told: the interval includes zero; {needed} would be needed"
+    if sign == 0:
+        return f"not on par: the first is {'larger' if entry['value'] > 0 else 'smaller'}"
+    return "holds here" if entry["value"] * sign > 0 else "does not hold here: the reverse does"
 
 
 # A measurement is a tuple: values (S,), the same on every draw (S, draws), and why they are

@@ -308,3 +308,37 @@ def test_rows_of_the_figure_are_on_off_and_controls():
             "as many steps": {"value": 1},
         }
     }
+
+
+def entry(value, low, high, detectable=0.01):
+    return {"value": value, "low": low, "high": high, "detectable": detectable}
+
+
+def test_a_verdict_follows_from_the_interval_and_the_sign():
+    said = comparison.verdict
+    assert said(entry(-0.02, -0.03, -0.01), -1) == "holds here"
+    assert said(entry(0.02, 0.01, 0.03), -1).startswith("does not hold here")
+    assert said(entry(0.02, 0.01, 0.03), 0) == "not on par: the first is larger"
+    assert "about 4 times the data" in said(entry(0.005, -0.001, 0.011), 1)
+    assert "far more data" in said(entry(0.0, -0.01, 0.01), 1)
+    assert said(entry(0.001, -0.01, 0.01), 0) == "no difference found; 0.0100 would have been"
+    assert said(None, 1) == comparison.NOT_MEASURED
+    assert said({"value": None, "reason": "undefined"}, 1) == "undefined"
+
+
+def test_a_span_has_signs_and_brackets():
+    assert comparison.span(entry(0.5, -0.25, 1)) == "+0.5000 [-0.2500, +1.0000]"
+    assert comparison.span(entry(0.5, -0.25, 1), 1) == "+0.5 [-0.2, +1.0]"
+    assert comparison.span(None) == comparison.NOT_MEASURED
+    assert comparison.span({"value": None, "reason": "undefined"}) == "undefined"
+
+
+def test_what_was_not_recorded_is_empty_and_says_so():
+    assert comparison.recorded("no-such-file") == {}
+    assert comparison.origin("x.json", {}) == "x.json: not measured in this edition."
+    told = comparison.origin("world", {"profile": "laptop", "provenance": PROVENANCE})
+    assert told.startswith("world: commit 0123456789, two cores, profile laptop, seeds 0, 1.")
+    assert told.endswith("Measured with other code than today's.")
+
+
+PROVENANCE = {"commit": "0123456789ab", "machine": "two cores", "seeds": {"runs": [0, 1]}}
