@@ -26,13 +26,18 @@ def add(job, given):
 def test_each_job_gets_what_it_waits_for():
     before = {3: 2, 2: 1, 1: None, 10: None, 11: 1}
     found = {job: result for job, result, error in jobs.in_order(add, before, 2) if not error}
-    assert list(found)[0] == 1  # the longest chain first
     for job, first in before.items():
         number, given, pid, threads = found[job]
         assert number == job and given == (None if first is None else found[first])
         assert pid != os.getpid() and threads == "1"
     assert len({result[2] for result in found.values()}) <= 2
     assert multiprocessing.active_children() == []
+
+
+def test_the_longest_chain_goes_first():
+    before = {10: None, 3: 2, 11: 1, 2: 1, 1: None}
+    order = [job for job, _, _ in jobs.in_order(add, before, 1)]
+    assert order[:2] == [1, 2] and set(order) == set(before)
 
 
 def test_a_failure_takes_its_own_chain_only():
