@@ -77,9 +77,10 @@ FACTORS = {
 }
 CLAIMS = tuple(dict.fromkeys(factor.claim for factor in FACTORS.values()))
 
-# What each category is used to, in the order of latents.CATEGORIES: medians of rendered
-# photographs without faults, and the lightness that it likes beside it (dark for still life and
-# city nights, bright for flowers).
+# What each category is used to, in the order of latents.CATEGORIES. Warmth and tones are the
+# medians of rendered photographs without faults; lightness and chroma were so when they were
+# set, and chroma lies above today's. Beside them the lightness that it likes: dark for still
+# life and city nights, bright for flowers.
 USUAL = pd.DataFrame(
     {
         "lightness": [0.47, 0.46, 0.30, 0.44, 0.48, 0.44, 0.45, 0.41, 0.45, 0.47],
