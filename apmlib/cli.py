@@ -165,6 +165,46 @@ def predict(options: argparse.Namespace) -> int:
     return 1 if skipped else 0
 
 
+def explain(options: argparse.Namespace) -> int:
+    """``apm explain``: change photographs until the model says otherwise, and show where."""
+    from apmlib import adversarial
+
+    directions = ("up", "down") if options.direction == "both" else (options.direction,)
+    paths, skipped = _files(options.photographs)
+    records = adversarial.explain(options.run, paths, options.out, directions, skipped=skipped)
+    for record in records:
+        after = ", ".join(f"{record[d]['mean']:.2f} {d}" for d in directions)
+        print(
+            f"{record['before']['mean']:.2f} to {after}  {record['photograph']}  "
+            f"{options.out / record['sheet']}"
+        )
+    return _left_out(skipped, len(records))
+
+
+def improve(options: argparse.Namespace) -> int:
+    """``apm improve``: edit photographs as the model likes them."""
+    from apmlib import editing
+
+    paths, skipped = _files(options.photographs)
+    records = editing.improve(options.run, paths, options.out, skipped=skipped)
+    for record in records:
+        print(
+            f"{record['before']['mean']:.2f} to {record['after']['mean']:.2f}  "
+            f"{record['photograph']}  {options.out / record['files']['photograph']}: "
+            f"{editing.changes(editing.Edit(**record['edit']))}"
+        )
+    return _left_out(skipped, len(records))
+
+
+def _left_out(skipped: list[tuple[str, str]], done: int) -> int:
+    """Name what could not be used; the exit status: 2 where nothing could."""
+    for name, reason in skipped:
+        print(f"{PROG}: {name}: {reason.removeprefix(f'{name}: ')}", file=sys.stderr)
+    if not skipped:
+        return 0
+    return 1 if done else 2
+
+
 def _print_scores(scores, run: Path) -> None:
     from apmlib import evaluation
 
@@ -341,6 +381,31 @@ def _parser() -> argparse.ArgumentParser:
     form = sub.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one object a line")
     form.add_argument("--csv", action="store_true", help="image,mean,std,p1..pK")
+
+    sub = add(
+        commands,
+        "explain",
+        explain,
+        "show where photographs must change to score better or worse",
+        interrupted="what is in --out is whole",
+    )
+    sub.add_argument("run", type=Path, metavar="RUN")
+    sub.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO_OR_FOLDER")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    sub.add_argument(
+        "--direction", default="both", metavar="D", help="up, down or both; default both"
+    )
+
+    sub = add(
+        commands,
+        "improve",
+        improve,
+        "edit photographs so that they score better",
+        interrupted="the photographs in --out are whole; the same command begins anew",
+    )
+    sub.add_argument("run", type=Path, metavar="RUN")
+    sub.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO_OR_FOLDER")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     return parser
 
 

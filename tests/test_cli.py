@@ -166,6 +166,65 @@ def test_predict_scores_a_folder_and_counts_what_it_cannot(run, root, tmp_path, 
     assert "a.PNG" in text and " %" in text
 
 
+@pytest.mark.parametrize("command, end", [("explain", "explained"), ("improve", "improved")])
+def test_explain_and_improve_use_what_is_a_photograph(run, tmp_path, capsys, command, end):
+    folder, out = tmp_path / "mine", tmp_path / "out"
+    folder.mkdir()
+    for name, size in (("a.PNG", (90, 70)), ("b.webp", (70, 90))):
+        Image.new("RGB", size, (60, 100, 90)).save(folder / name)
+    (folder / "notes.txt").write_text("no picture")
+    kept = {path: path.read_bytes() for path in folder.iterdir()}
+    given = [command, str(run), str(folder), str(tmp_path / "gone.jpg"), "--out", str(out)]
+    assert cli.main(given) == 1
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert len(lines) == 2 and "a.PNG" in lines[0] and "b.webp" in lines[1]
+    assert captured.err.count("\n") == 2
+    assert "notes.txt: is not an image" in captured.err and "gone.jpg: no such" in captured.err
+    for name in "ab":
+        assert json.loads((out / f"{name}-{end}.json").read_text())["command"] == command
+    assert {path: path.read_bytes() for path in folder.iterdir()} == kept
+    assert cli.main(given) == 1
+    assert capsys.readouterr().out == captured.out
+
+
+def test_explain_goes_one_way_where_asked(run, tmp_path):
+    photo = tmp_path / "a.png"
+    Image.new("RGB", (90, 70), (60, 100, 90)).save(photo)
+    given = ["explain", str(run), str(photo), "--out", str(tmp_path / "out")]
+    assert cli.main([*given, "--direction", "down"]) == 0
+    record = json.loads((tmp_path / "out" / "a-explained.json").read_text())
+    assert "down" in record and "up" not in record
+
+
+@pytest.mark.parametrize("command", ["explain", "improve"])
+def test_what_cannot_be_explained_or_improved_is_one_line(
+    run, weights, tmp_path, capsys, command
+):
+    photo, out = tmp_path / "a.png", tmp_path / "out"
+    Image.new("RGB", (90, 70), (60, 100, 90)).save(photo)
+    bad = {"text.jpg": b"no picture", "cut.png": photo.read_bytes()[:60]}
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+    Image.new("RGB", (1, 1)).save(tmp_path / "pixel.png")
+    frames = [Image.new("RGB", (80, 80), (i, i, i)) for i in (0, 200)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    for name in (*bad, "pixel.png", "moving.gif", "gone.jpg"):
+        assert f"{name}: " in fails(capsys, command, run, tmp_path / name, "--out", out)
+    assert "gives no scores" in fails(capsys, command, weights, photo, "--out", out)
+    assert "config.json" in fails(capsys, command, tmp_path / "none", photo, "--out", out)
+    assert not out.exists()
+    out.write_text("a file")
+    assert str(out) in fails(capsys, command, run, photo, "--out", out)
+
+
+def test_a_direction_that_is_none_is_one_line(run, tmp_path, capsys):
+    photo = tmp_path / "a.png"
+    Image.new("RGB", (90, 70), (60, 100, 90)).save(photo)
+    line = fails(capsys, "explain", run, photo, "--out", tmp_path, "--direction", "left")
+    assert "up, down or both" in line
+
+
 def test_an_interruption_says_how_to_go_on(root, tmp_path, monkeypatch, capsys):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt

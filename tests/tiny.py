@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from apmlib import ratings, training
+
 SHAPES = ((64, 80), (64, 64), (80, 64))
 
 
@@ -57,3 +59,14 @@ def objects(root, images: int = 48, seed: int = 0):
 
 # A network that trains in a second.
 SMALL = {"width": 4, "hidden": 16, "epochs": 2, "batch": 8}
+
+
+def trained(folder):
+    """Train a small model of five scores under ``folder``; return its run folder."""
+    task = training.read_objects(objects(folder / "task"))
+    out = folder / "objects-resnet"
+    init = training.train("objects-resnet", task, out, "smoke", overrides=SMALL)
+    data = ratings.read(rated(folder / "root"))
+    return training.train(
+        "resnet-imn-dist", data, folder / "run", "smoke", init=init, overrides=SMALL
+    )
