@@ -143,6 +143,11 @@ PUZZLE_PAIRS = {
 }
 """The gap of two layers as they stand in Caffe, and the two parts that it is the sum of."""
 
+SEMANTICS = ("resnet-ava-dist", "resnet-imn-dist")
+SHARES = (0.1, 0.3)
+"""Parts of the training photographs that have votes. Where votes are few, to know what is shown
+may help more: it is learnt from all photographs, rated or not."""
+
 
 def votes(data: Data, mechanism: Mechanism | None) -> ratings.Collection:
     """A simulated collection with the votes of the crowd of ``mechanism``, None for its own.

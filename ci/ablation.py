@@ -4,10 +4,11 @@
 
 Trains into the store, by ``--jobs`` processes of one thread each, what is not there: the seven
 variants of Table 1 with five seeds; or with three the controls, the experiments, both variants
-of each claim again on votes of a crowd without the mechanism that is claimed, and the step
-sizes. Interrupted, the same command goes on. A job that fails does not stop the others; then
-the status is 1. Writes data/results/ablation.json, or ablation-extra.json; of another profile
-than laptop the file has its name.
+of each claim again on votes of a crowd without the mechanism that is claimed, the step sizes,
+and what semantics gain where few photographs have votes. Interrupted, the same command goes on.
+A job that fails does not stop the others; then the status is 1. Writes
+data/results/ablation.json, or ablation-extra.json; of another profile than laptop the file has
+its name.
 """
 
 import environment
@@ -16,8 +17,10 @@ if __name__ == "__main__":
     environment.enter()
 
 import argparse
+import dataclasses
 import functools
 import json
+import math
 import os
 import sys
 import time
@@ -25,6 +28,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import numpy as np
 
 from environment import ROOT
 
@@ -40,16 +45,21 @@ from world_check import commit, machine
 
 
 class Job(NamedTuple):
-    """One run: ``votes`` of a crowd that is not the usual one, ``settings`` that differ."""
+    """One run: ``votes`` of a crowd that is not the usual one, ``settings`` that differ.
+
+    ``share`` is the part of the training photographs that it has votes of.
+    """
 
     variant: str
     seed: int = 0
     votes: Mechanism | None = None
     settings: tuple[tuple[str, float], ...] = ()
+    share: float = 1.0
 
     def __str__(self) -> str:
         parts = [f"{key}={value}" for key, value in self.settings]
         parts += [self.votes.label] if self.votes else []
+        parts += [f"{self.share:.0%} of the votes"] if self.share < 1 else []
         return " ".join([self.variant, *parts, f"seed {self.seed}"])
 
 
@@ -59,14 +69,16 @@ Folders = Mapping[Job, Path]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, measure, write; return the exit status."""
     options = _options(arguments)
-    asked = extra_jobs(options.seeds) if options.extra else table_jobs(options.seeds)
-    if options.only:
-        asked = [job for job in asked if job.variant in options.only]
     made_by = training.code_key(), frozen.world_hash()
     try:
         # Here and now: several processes at once would draw the same photographs.
         runs.objects(options.profile)
         collection(options.profile)
+        asked = table_jobs(options.seeds)
+        if options.extra:
+            asked = extra_jobs(options.seeds, options.profile)
+        if options.only:
+            asked = [job for job in asked if job.variant in options.only]
         folders, seconds, failed = train_all(asked, options.profile, options.jobs)
         if (training.code_key(), frozen.world_hash()) != made_by:
             raise InputError("apmlib: was changed meanwhile; give the same command again")
@@ -115,7 +127,7 @@ def table_jobs(seeds: int) -> list[Job]:
     return [Job(name, seed) for seed in range(seeds) for name in variants.TABLE]
 
 
-def extra_jobs(seeds: int) -> list[Job]:
+def extra_jobs(seeds: int, profile: str) -> list[Job]:
     """All else that is measured, and Table 1 with as many seeds, to compare with."""
     names = (*variants.TABLE, *variants.CONTROLS, *variants.EXPERIMENTS)
     kinds = [Job(name) for name in names]
@@ -130,6 +142,11 @@ def extra_jobs(seeds: int) -> list[Job]:
         for rate in comparison.PUZZLE_RATES
         for name in comparison.PUZZLE.values()
     ]
+    kinds += [
+        few(name, share, profile)
+        for share in comparison.SHARES
+        for name in comparison.SEMANTICS
+    ]
     kinds = dict.fromkeys(kinds)  # some are there already
     return [kind._replace(seed=seed) for seed in range(seeds) for kind in kinds]
 
@@ -139,6 +156,17 @@ def settings_of(rate: str) -> tuple[tuple[str, float], ...]:
     return tuple(sorted(comparison.PUZZLE_RATES[rate].items()))
 
 
+def few(name: str, share: float, profile: str) -> Job:
+    """A variant trained on a share of the photographs, shown as often in all as the whole."""
+    usual = variants.settings(name, profile)
+    changed = {
+        "epochs": usual["epochs"] / share,
+        # Looked at on validation about as often as usual, not after each of many short epochs.
+        "interval": math.ceil(len(collection(profile).split("train")) / usual["batch"]),
+    }
+    return Job(name, settings=tuple(changed.items()), share=share)
+
+
 def predecessor(job: Job, profile: str) -> Job | None:
     """The job that this one starts from, as ``runs.predecessor`` would find it."""
     start = variants.variant(job.variant).start
@@ -146,13 +174,12 @@ def predecessor(job: Job, profile: str) -> Job | None:
         return None
     shared = variants.handed_down(job.variant, profile, dict(job.settings))
     target = variants.variant(start).target
-    return Job(
-        start,
-        0 if target == "objects" else job.seed,
-        # A stage that learns what is shown looks at no votes: one serves every crowd.
-        job.votes if target in ("dist", "mean") else None,
-        tuple(sorted(shared.items())),
-    )
+    found = Job(start, 0 if target == "objects" else job.seed)
+    if target in ("dist", "mean"):
+        found = found._replace(votes=job.votes, share=job.share)
+    # A stage that learns what is shown looks at no votes: one serves every crowd, and sees
+    # those photographs too that have none.
+    return found._replace(settings=tuple(sorted(shared.items())))
 
 
 def chains(asked: Sequence[Job], profile: str) -> dict[Job, Job | None]:
@@ -166,9 +193,18 @@ def chains(asked: Sequence[Job], profile: str) -> dict[Job, Job | None]:
 
 
 @functools.cache
-def collection(profile: str, votes: Mechanism | None = None) -> ratings.Collection:
-    """The simulated photographs of the profile, with their own votes or with others."""
-    return comparison.votes(runs.simulated(profile), votes)
+def collection(
+    profile: str, votes: Mechanism | None = None, share: float = 1.0
+) -> ratings.Collection:
+    """The simulated photographs of the profile, with their own votes or with others.
+
+    Of those to train on, the first ``share`` in a random order that is always the same.
+    """
+    whole = comparison.votes(runs.simulated(profile), votes)
+    names = whole.split("train").table.index
+    order = np.random.default_rng(0).permutation(len(names))
+    left_out = names[order[round(share * len(names)) :]]
+    return dataclasses.replace(whole, table=whole.table.drop(left_out))
 
 
 def train(
@@ -179,7 +215,7 @@ def train(
     ``first`` is the same of the job that it starts from.
     """
     objects = variants.variant(job.variant).target == "objects"
-    data = None if objects else collection(profile, job.votes)
+    data = None if objects else collection(profile, job.votes, job.share)
     given = {} if first is None else {"init": first[0]}
     before = {path.name for path in (home() / "runs").glob(f"{job.variant}-*")}
     started = time.monotonic()
@@ -261,6 +297,7 @@ def measured(folders: Folders, asked: Sequence[Job], profile: str) -> dict:
         "claims": {name: found for name, found in claims.items() if found},
         "experiments": {name: found for name, found in experiments.items() if found},
         "puzzle": puzzle(folders, data),
+        "shares": shares(folders, profile),
         "runs": [run_entry(job, folder) for job, folder in folders.items()],
     }
 
@@ -357,6 +394,21 @@ def puzzle(folders: Folders, data: ratings.Collection) -> dict:
     return found
 
 
+def shares(folders: Folders, profile: str) -> dict:
+    """By share of the training photographs that have votes: what semantics gain there."""
+    found = {}
+    for share in comparison.SHARES:
+        a, b = (few(name, share, profile) for name in comparison.SEMANTICS)
+        data = collection(profile, share=share)
+        if common(folders, a, b):
+            found[f"{share:g}"] = {
+                "photographs": len(data.split("train")),
+                "paired": paired(folders, a, b, data),
+                "variants": {job.variant: summary(folders, job, data) for job in (a, b)},
+            }
+    return found
+
+
 def run_entry(job: Job, folder: Path) -> dict:
     """What the results file says of one run."""
     found = json.loads((folder / "metrics.json").read_text("utf-8"))
@@ -365,6 +417,7 @@ def run_entry(job: Job, folder: Path) -> dict:
         "seed": job.seed,
         "votes": job.votes and job.votes.label,
         "settings": dict(job.settings),
+        "share": job.share,
         "run": folder.name,
         "metrics": {key: found[key] for key in evaluation.METRICS},
     }

@@ -1,169 +1,251 @@
-"""Five-fold cross-validation on OASIS: the model of the photos profile against a ridge.
+"""Five-fold cross-validation on OASIS: the three ResNet rows of Table 1 against a ridge.
 
-    python ci/oasis_cv.py --data OASIS --init WEIGHTS
+    python ci/oasis_cv.py --data OASIS --init WEIGHTS --teacher SOFT_TARGETS [--jobs N]
 
 The folds are drawn from the photographs of train and val; those of test are not looked at. In
-each fold ``resnet-imn-dist`` is trained as ``apm train --profile photos`` trains it. A ridge
-regression, its penalty chosen inside the fold, gets the l2-normalised 3 x 3 max-pooled pyramid
-of the frozen network at the photographs' own size. Both predict the fifth that they have not
-seen. Writes data/results/oasis-resnet-imn-dist.json. A finished fold is not trained again.
+each fold ``resnet-imn-dist``, ``resnet-ava-dist`` and ``resnet-ava-dist-m`` are trained as
+``apm train --profile photos`` trains them, the student on the soft targets of that fold's
+training photographs. A ridge regression, its penalty chosen inside the fold, gets what the
+frozen network sees at the photographs' own size: the l2-normalised 3 x 3 max-pooled pyramid,
+alone and beside the global average. All predict the fifth that they have not seen. Finished
+stages are not trained again. Writes data/results/oasis.json.
 """
 
+import environment
+
+if __name__ == "__main__":
+    environment.enter()
+
 import argparse
-import platform
-import subprocess
+import functools
+import json
+import os
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
-ROOT = Path(__file__).resolve().parents[1]
+from environment import ROOT
+
 sys.path.insert(0, str(ROOT))
 
-from apmlib import evaluation, images, metrics, model, ratings, ridge, training  # noqa: E402
-from apmlib.home import home  # noqa: E402
-from apmlib.progress import progress  # noqa: E402
-from apmlib.spp import l2_normalise, spatial_pyramid_pooling  # noqa: E402
+from apmlib import evaluation, images, metrics, model, ratings, ridge, training, variants
+from apmlib.errors import InputError
+from apmlib.home import home
+from apmlib.progress import progress
+from apmlib.spp import l2_normalise, spatial_pyramid_pooling
+from jobs import in_order
+from world_check import commit, machine
 
-VARIANT = "resnet-imn-dist"
 FOLDS = 5
+STAGES = {  # each with the one that it starts from
+    "resnet-imn-dist": None,
+    "resnet-ava-semantic": None,
+    "resnet-ava-dist": "resnet-ava-semantic",
+    "resnet-ava-dist-m": "resnet-ava-dist",
+}
+ROWS = [name for name in STAGES if variants.variant(name).target == "dist"]
+RIDGES = ("ridge, pyramid", "ridge, pyramid and average")
+PAIRS = (
+    ("resnet-imn-dist", RIDGES[0]),
+    ("resnet-ava-dist-m", RIDGES[1]),
+    ("resnet-ava-dist", "resnet-imn-dist"),
+    ("resnet-ava-dist-m", "resnet-ava-dist"),
+)
 
 
-def main() -> None:
+class Job(NamedTuple):
+    """One stage of one fold."""
+
+    variant: str
+    fold: int
+
+
+def main() -> int:
     """Train the folds, compare, write the result."""
+    options = _options()
+    try:
+        return _main(options)
+    except InputError as error:
+        print(f"oasis_cv: {error}", file=sys.stderr)
+        return 2
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--init", type=Path, required=True)
+    parser.add_argument("--init", type=Path, required=True, help="weights of the backbone")
+    parser.add_argument("--teacher", type=Path, required=True, help="soft targets, .npz")
     parser.add_argument("--seed", type=int, default=0, help="of the folds and of the training")
-    parser.add_argument(
-        "--fold",
-        type=int,
-        nargs="+",
-        help="train these folds (0 to 4) and stop: for several at once",
-    )
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
-    parser.add_argument("--out", type=Path, default=ROOT / f"data/results/oasis-{VARIANT}.json")
-    options = parser.parse_args()
-    overrides = dict(pair.split("=", 1) for pair in options.set)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--out", type=Path, default=ROOT / "data/results/oasis.json")
+    return parser.parse_args()
 
-    collection = ratings.read(options.data)
-    table = collection.table[collection.table["split"] != "test"]
-    fold = np.random.default_rng(options.seed).permutation(len(table)) % FOLDS
-    g = replace(collection, table=table).distributions
-    features = None if options.fold else own_size_pyramids(table["path"], options.init)
-    model_p, ridge_p, seconds, penalties = np.zeros_like(g), np.zeros_like(g), [], []
-    for i in options.fold or range(FOLDS):
-        inside, outside = fold != i, fold == i
-        parts = table.assign(split=np.where(inside, "train", "test"))
-        started = time.monotonic()
-        name = "-".join([training.code_key(), str(options.seed), str(i), *options.set])
-        run = training.train(
-            VARIANT,
-            replace(collection, table=parts),
-            home() / "oasis" / name,
-            "photos",
-            options.seed,
-            init=options.init,
-            overrides=overrides,
-        )
-        seconds.append(time.monotonic() - started)
-        print(f"fold {i}: {seconds[-1]:.0f} s", file=sys.stderr)
-        if options.fold:
-            continue
-        predictions = evaluation.distributions(
-            pd.read_csv(run / "predictions.csv", dtype={"image": str})
-        )
-        model_p[outside] = predictions
-        x, y = torch.tensor(features[inside]), torch.tensor(g[inside])
-        weight, bias, penalty = ridge.fit(x, y)
-        penalties.append(penalty)
-        ridge_p[outside] = np.maximum(features[outside] @ weight.numpy() + bias.numpy(), 0)
-    if options.fold:
-        return
-    result = compare(model_p, ridge_p, replace(collection, table=table).counts)
+
+def _main(options: argparse.Namespace) -> int:
+    collection, fold = folded(options)
+    table = collection.table
+    before = {
+        Job(name, i): start and Job(start, i)
+        for i in range(FOLDS)
+        for name, start in STAGES.items()
+    }
+    task = functools.partial(train, options=options)
+    folders, seconds = {}, dict.fromkeys(STAGES, 0.0)
+    for job, result, error in in_order(task, before, options.jobs):
+        if error:
+            print(f"{job.variant}, fold {job.fold}: failed\n{error}", file=sys.stderr)
+            return 1
+        folders[job], took = result
+        seconds[job.variant] += took
+        print(f"{job.variant}, fold {job.fold}: {took:.0f} s", flush=True)
+    predicted = {
+        name: joined([folders[Job(name, i)] for i in range(FOLDS)], table) for name in ROWS
+    }
+    penalties = {}
+    blocks = own_size_features(table["path"], options.init)
+    for name, x in zip(RIDGES, (blocks[0], np.hstack(blocks)), strict=True):
+        predicted[name], penalties[name] = ridge_predictions(x, collection.distributions, fold)
+    result = compare(predicted, collection.counts)
+    result["training_seconds"] = {name: round(took) for name, took in seconds.items()}
     result["provenance"] = {
-        "command": "python ci/oasis_cv.py --data OASIS --init WEIGHTS"
-        + "".join(f" --set {pair}" for pair in options.set)
-        + f" --seed {options.seed}",
-        "commit": _commit(),
+        "command": "python ci/oasis_cv.py --data OASIS --init WEIGHTS --teacher SOFT_TARGETS"
+        f" --seed {options.seed} --jobs {options.jobs}",
+        "commit": commit(),
         "code": training.code_key(),
         "seeds": {"folds": options.seed, "training": options.seed},
         "split_hash": ratings.split_hash(table.index),
         "weights_sha256": evaluation.file_hash(options.init),
-        "settings": evaluation.read_config(run)["settings"],
+        "teacher_sha256": evaluation.file_hash(options.teacher),
+        "settings": {name: variants.settings(name, "photos") for name in STAGES},
         "ridge_penalties": penalties,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, shared",
-        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "machine": f"{machine()}, {options.jobs} processes of one thread",
+        "versions": evaluation.read_config(folders[Job(ROWS[0], 0)])["versions"],
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     evaluation.write_json(options.out, result)
-    for name, entry in result["difference"].items():
-        interval = f"[{entry['low']:+.4f}, {entry['high']:+.4f}]"
-        print(f"{name:9} model less ridge {entry['value']:+.4f} {interval}")
+    for pair, found in result["differences"].items():
+        mse = found["mse"]
+        print(f"{pair}: MSE {mse['value']:+.4f} [{mse['low']:+.4f}, {mse['high']:+.4f}]")
+    return 0
 
 
-def own_size_pyramids(paths, init: Path) -> np.ndarray:
-    """The l2-normalised pyramid of the frozen network, each photograph at its own size.
+def folded(options: argparse.Namespace) -> tuple[ratings.Collection, np.ndarray]:
+    """The photographs of train and val, and for each the fold that it is kept back in."""
+    collection = ratings.read(options.data)
+    table = collection.table[collection.table["split"] != "test"]
+    fold = np.random.default_rng(options.seed).permutation(len(table)) % FOLDS
+    return replace(collection, table=table), fold
 
-    Kept in the store under a hash of weights and photographs.
+
+def train(
+    job: Job, first: tuple[Path, float] | None, options: argparse.Namespace
+) -> tuple[Path, float]:
+    """Run folder of a job and the seconds that its training took.
+
+    ``first`` is the same of the job that it starts from, None where that is the weights.
+    """
+    collection, fold = folded(options)
+    parts = collection.table.assign(split=np.where(fold == job.fold, "test", "train"))
+    name = f"{training.code_key()}-{options.seed}-{job.fold}-{job.variant}"
+    out = home() / "oasis" / name
+    record = out / "seconds.json"
+    started = time.monotonic()
+    semantic = variants.variant(job.variant).target == "semantic"
+    training.train(
+        job.variant,
+        replace(collection, table=parts),
+        out,
+        "photos",
+        options.seed,
+        init=first[0] if first else options.init,
+        teacher=options.teacher if semantic else None,
+    )
+    if not record.is_file():  # of one that was begun before, the part since then
+        evaluation.write_json(record, time.monotonic() - started)
+    return out, json.loads(record.read_text("utf-8"))
+
+
+def joined(folders: list[Path], table: pd.DataFrame) -> np.ndarray:
+    """Out-of-fold predictions of all folds, (N, K), in the order of ``table``."""
+    files = [pd.read_csv(run / "predictions.csv", dtype={"image": str}) for run in folders]
+    return evaluation.distributions(pd.concat(files).set_index("image").loc[table.index])
+
+
+def ridge_predictions(
+    x: np.ndarray, g: np.ndarray, fold: np.ndarray
+) -> tuple[np.ndarray, list[float]]:
+    """Out-of-fold predictions of a ridge of ``g`` (N, K) on ``x``, and the penalties."""
+    p, penalties = np.zeros_like(g), []
+    for i in range(FOLDS):
+        inside, outside = fold != i, fold == i
+        weight, bias, penalty = ridge.fit(torch.tensor(x[inside]), torch.tensor(g[inside]))
+        p[outside] = np.maximum(x[outside] @ weight.numpy() + bias.numpy(), 0)
+        penalties.append(penalty)
+    return p, penalties
+
+
+def own_size_features(paths: pd.Series, init: Path) -> list[np.ndarray]:
+    """What the frozen network sees of each photograph at its own size, two blocks of columns.
+
+    The pyramid and the global average, each of length 1. Kept in the store under a hash of
+    weights and photographs.
     """
     names = [evaluation.file_hash(path) for path in (init, *paths)]
-    kept = home() / "oasis" / f"pyramids-{ratings.split_hash(names)}.npy"
-    if kept.is_file():
-        return np.load(kept)
-    net = model.backbone("resnet18:layer3")
-    model.load_backbone(net, init)
-    net.eval()
-    rows = []
-    with torch.inference_mode():
-        for path in progress(list(paths), "pyramids", total=len(paths)):
-            image = images.read(path)
-            pixels = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1)[None]
-            features = spatial_pyramid_pooling(net(images.normalise(pixels)))
-            rows.append(l2_normalise(features, rescale=False)[0].double().numpy())
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    part = kept.with_suffix(".part.npy")
-    np.save(part, np.array(rows))
-    part.replace(kept)
-    return np.load(kept)
+    kept = home() / "oasis" / f"features-{ratings.split_hash(names)}.npz"
+    if not kept.is_file():
+        net = model.backbone("resnet18:layer3")
+        model.load_backbone(net, init)
+        net.eval()
+        rows = []
+        with torch.inference_mode():
+            for path in progress(list(paths), "features", total=len(paths)):
+                pixels = torch.from_numpy(np.array(images.read(path))).permute(2, 0, 1)[None]
+                features = net(images.normalise(pixels))
+                pyramid = spatial_pyramid_pooling(features)
+                average = spatial_pyramid_pooling(features, 1, "average")
+                pair = (l2_normalise(x, rescale=False)[0] for x in (pyramid, average))
+                rows.append([x.double().numpy() for x in pair])
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(".part.npz")
+        np.savez(part, *map(np.array, zip(*rows, strict=True)))
+        part.replace(kept)
+    with np.load(kept) as stored:
+        return [stored[name] for name in stored.files]
 
 
-def compare(a: np.ndarray, b: np.ndarray, counts: np.ndarray) -> dict:
-    """Both models' metrics over all folds, and the paired differences, model less ridge."""
+def compare(predicted: dict[str, np.ndarray], counts: np.ndarray) -> dict:
+    """Metrics of every model over all folds, and the paired differences of ``PAIRS``."""
     true = metrics.mean(counts)
-    means = metrics.mean(a), metrics.mean(b)
-
-    by_image = {"cdloss": metrics.cdloss, "kldiv": lambda p, g: metrics.kl(g, p)}
-    difference = {
-        "mse": metrics.paired(metrics.mse, *means, true),
-        "rho": metrics.paired(metrics.rho, *means, true),
-    }
-    for name, measure in by_image.items():
-        values = measure(a, counts), measure(b, counts)
-        difference[name] = metrics.paired(metrics.average, *values)
+    differences = {}
+    for names in PAIRS:
+        a, b = (predicted[name] for name in names)
+        means = metrics.mean(a), metrics.mean(b)
+        kls = metrics.kl(counts, a), metrics.kl(counts, b)
+        cdlosses = metrics.cdloss(a, counts), metrics.cdloss(b, counts)
+        found = {
+            "kldiv": metrics.paired(metrics.average, *kls),
+            "cdloss": metrics.paired(metrics.average, *cdlosses),
+            "mse": metrics.paired(metrics.mse, *means, true),
+            "rho": metrics.paired(metrics.rho, *means, true),
+        }
+        differences[" less ".join(names)] = {
+            key: dict(zip(("value", "low", "high"), entry, strict=True))
+            for key, entry in found.items()
+        }
     return {
-        "what": "out-of-fold predictions of all folds; the difference is model less ridge",
+        "what": "out-of-fold predictions of all folds; differences over photographs, paired",
         "n": len(counts),
         "folds": FOLDS,
-        "model": metrics.report(a, counts),
-        "ridge": metrics.report(b, counts),
-        "difference": {
-            name: dict(zip(("value", "low", "high"), found, strict=True))
-            for name, found in difference.items()
-        },
+        "models": {name: metrics.report(p, counts) for name, p in predicted.items()},
+        "differences": differences,
     }
-
-
-def _commit() -> str:
-    found = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True
-    )
-    return found.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -50,8 +50,8 @@ def finished(home):
     }
 
 
-def test_every_chain_is_the_one_of_the_store():
-    chains = ablation.chains(ablation.extra_jobs(3), "laptop")
+def test_every_chain_is_the_one_of_the_store(store):
+    chains = ablation.chains(ablation.extra_jobs(3, "smoke"), "smoke")
     assert {job.seed for job in chains if job.variant.startswith("objects")} == {0}
     assert len([job for job in chains if job.variant.startswith("objects")]) == 2
     semantic = [job for job in chains if job.variant == "resnet-ava-semantic"]
@@ -64,8 +64,8 @@ def test_every_chain_is_the_one_of_the_store():
         assert (before and before.variant) == variants.variant(job.variant).start
 
 
-def test_lists_hold_what_is_claimed():
-    table, extra = ablation.table_jobs(5), ablation.extra_jobs(3)
+def test_lists_hold_what_is_claimed(store):
+    table, extra = ablation.table_jobs(5), ablation.extra_jobs(3, "smoke")
     assert len(table) == len(set(table)) == 35
     assert len(extra) == len(set(extra))
     assert {job.variant for job in extra} == {
@@ -159,6 +159,34 @@ def test_the_puzzle_is_a_sum(store, tmp_path):
         )
         assert gap == pytest.approx(shape + size)
         assert set(rate["variants"]) == {" ".join(key) for key in comparison.PUZZLE}
+
+
+def test_few_votes_and_all_photographs(store, tmp_path):
+    arguments = program("--extra", "--only", *comparison.SEMANTICS, out=tmp_path / "a.json")
+    assert ablation.main(arguments) == 0
+    results = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    whole = ablation.collection("smoke")
+    train = set(whole.split("train").table.index)
+    before = set()
+    for share in comparison.SHARES:
+        part = ablation.collection("smoke", share=share)
+        names = set(part.split("train").table.index)
+        assert before < names < train and len(names) == round(share * len(train))
+        before = names
+        assert part.split("test").table.equals(whole.split("test").table)
+        found = results["shares"][f"{share:g}"]
+        assert found["photographs"] == len(names)
+        assert found["paired"]["n"] == len(whole.split("test"))
+    runs = {(e["variant"], e["share"], e["votes"]): e for e in results["runs"]}
+    configs = {
+        key: evaluation.read_config(store / "runs" / entry["run"])
+        for key, entry in runs.items()
+    }
+    usual, few = (configs["resnet-ava-dist", share, None] for share in (1.0, 0.1))
+    assert few["init"] == usual["init"]  # the student has seen all photographs
+    assert few["data"] != usual["data"]
+    shown = [config["settings"]["epochs"] * share for config, share in ((usual, 1), (few, 0.1))]
+    assert shown[0] == pytest.approx(shown[1])
 
 
 def test_one_job_that_fails_does_not_stop_the_others(store, tmp_path, monkeypatch, capsys):
