@@ -22,6 +22,7 @@ import functools
 import json
 import math
 import os
+import shutil
 import sys
 import time
 from collections import defaultdict
@@ -35,7 +36,7 @@ from environment import ROOT
 
 sys.path.insert(0, str(ROOT))
 
-from apmlib import comparison, evaluation, ratings, runs, training, variants
+from apmlib import comparison, evaluation, ratings, runs, training, variants, windows
 from apmlib.comparison import Claim, Mechanism
 from apmlib.errors import InputError
 from apmlib.home import home
@@ -298,6 +299,7 @@ def measured(folders: Folders, asked: Sequence[Job], profile: str) -> dict:
         "experiments": {name: found for name, found in experiments.items() if found},
         "puzzle": puzzle(folders, data),
         "shares": shares(folders, profile),
+        "windows": windowed(folders, data),
         "runs": [run_entry(job, folder) for job, folder in folders.items()],
     }
 
@@ -407,6 +409,35 @@ def shares(folders: Folders, profile: str) -> dict:
                 "variants": {job.variant: summary(folders, job, data) for job in (a, b)},
             }
     return found
+
+
+def windowed(folders: Folders, data: ratings.Collection) -> dict:
+    """By way of joining them: what windows say, of a network of squares, less the whole."""
+    sides = common(folders, Job("resnet-imn-dist-crop"), Job("resnet-imn-dist"))
+    if sides is None:
+        return {}
+    crops, whole = sides
+    found = {}
+    for how in windows.WAYS:
+        joined = [_windows_of(run, data.split("test"), how) for run in crops]
+        found[how] = {
+            "paired": comparison.paired(joined, whole, data),
+            "beyond the middle one": comparison.paired(joined, crops, data),
+        }
+    return found
+
+
+def _windows_of(run: Path, part: ratings.Collection, how: str) -> Path:
+    """A folder that compares like a run, with what its windows say of the test photographs."""
+    folder = home() / "windows" / f"{run.name}-{how}"
+    if not (folder / "predictions.csv").is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(run / "config.json", folder)
+        table = windows.predict(run, list(part.table["path"]), how)
+        evaluation.write_table(
+            folder / "predictions.csv", table.assign(image=list(part.table.index))
+        )
+    return folder
 
 
 def run_entry(job: Job, folder: Path) -> dict:

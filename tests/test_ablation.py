@@ -189,6 +189,20 @@ def test_few_votes_and_all_photographs(store, tmp_path):
     assert shown[0] == pytest.approx(shown[1])
 
 
+def test_windows_of_a_network_of_squares(store, tmp_path):
+    names = ["resnet-imn-dist", "resnet-imn-dist-crop"]
+    arguments = program("--extra", "--only", *names, out=tmp_path / "a.json")
+    assert ablation.main(arguments) == 0
+    results = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    crop = results["experiments"]["resnet-imn-dist-crop"]
+    assert set(results["windows"]) == {"average", "max"}
+    for found in results["windows"].values():
+        for key in evaluation.METRICS:
+            apart = found["paired"][key]["value"] - found["beyond the middle one"][key]["value"]
+            assert apart == pytest.approx(crop[key]["value"])
+        assert found["paired"]["n"] == crop["n"]
+
+
 def test_one_job_that_fails_does_not_stop_the_others(store, tmp_path, monkeypatch, capsys):
     bad = Job("vgg-imn-dist", settings=(("loss", "nonsense"),))
     monkeypatch.setattr(ablation, "table_jobs", lambda seeds: [bad, Job("vgg-imn-mean")])
