@@ -10,6 +10,7 @@ same size (:func:`random_edit`) and "always brighten and saturate" (``BRIGHTER``
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,9 +19,10 @@ import torch
 from PIL import Image
 from scipy.optimize import differential_evolution
 
-from apmlib import editing, images, metrics
+from apmlib import editing, images, metrics, training
 from apmlib.editing import Edit
 from apmlib.simulated import camera, crowd
+from apmlib.simulated.render import render
 
 BRIGHTER = Edit(exposure=0.35, saturation=1.3)
 IMPROVED = 0.05  # points from which a photograph is truly better, or worse
@@ -56,6 +58,32 @@ def faults(table: pd.DataFrame) -> pd.Series:
     return found.mask(~has.any(axis=1), "none").mask(other, "several")
 
 
+def code_key() -> str:
+    """Hash of the code that edits and that says what edits are worth, for results files."""
+    return training.code_key(("editing", "gain"))
+
+
+def taken(row: Mapping, side: int) -> tuple[dict, Image.Image, Image.Image]:
+    """A photograph of these latents, of any shorter ``side``, as its JPEG shows it.
+
+    Returns the latents with what is measured, the photograph (RGB) and its mask (L). Twice the
+    side of the network is enough that a rotated photograph is not blurred.
+    """
+    shot = render(row, side)
+    file = io.BytesIO()
+    Image.fromarray(shot.rgb).save(file, "JPEG", quality=int(row["jpeg"]))
+    photograph = Image.open(file).convert("RGB")
+    return dict(row) | shot.measured, photograph, Image.fromarray(shot.mask)
+
+
+def shown_as(row: Mapping, photograph: Image.Image, mask: Image.Image) -> dict:
+    """The latents of a photograph whose pixels were changed by other means than an edit.
+
+    What is measured is measured anew; what is no matter of measuring stays.
+    """
+    return dict(row) | camera.measure(np.asarray(photograph), np.asarray(mask))
+
+
 def apply_edit(
     row: Mapping, photograph: Image.Image, mask: Image.Image, edit: Edit
 ) -> tuple[dict, Image.Image, Image.Image]:
@@ -69,8 +97,7 @@ def apply_edit(
     edited = editing.apply(photograph, edit)
     shown = editing.reframe(mask, edit, Image.Resampling.NEAREST)
     after = dict(row) | _exposed(row, edit) | _framed(row, photograph.size, edited.size, edit)
-    after |= camera.measure(np.asarray(edited), np.asarray(shown))
-    return after, edited, shown
+    return shown_as(after, edited, shown), edited, shown
 
 
 def _exposed(row: Mapping, edit: Edit) -> dict:
@@ -143,6 +170,7 @@ def best_edit(
 ) -> Edit:
     """The edit of the highest true mean, under the bounds and the penalty of a model's search.
 
+    The penalty is on the size: the crowd has no doubts about its own taste.
     Differential evolution on a copy of shorter side 96, of some hundred edits; no gradient, for
     there is none. Never worth less there than no edit at all.
     """
@@ -186,7 +214,7 @@ def random_edit(
     low, high = editing.LOW.numpy(), editing.HIGH.numpy()
     # The sign of a one-sided parameter is not free.
     drawn = np.where((drawn > high) & (high == 0), -drawn, drawn)
-    for _ in range(20):  # what the bounds cut off is made up for by the others
+    for _ in range(100):  # what the bounds cut off is made up for by the others
         length = np.sqrt(np.square(drawn).sum())
         drawn = np.clip(drawn * np.sqrt(size) / max(length, 1e-12), low, high)
     for name in set(editing.FREE) & set(only):

@@ -53,6 +53,14 @@ def test_an_edit_and_its_vector_are_one(drawn):
     assert float(editing.size(inside)) == pytest.approx(float((inside[:-2] ** 2).sum()))
 
 
+def test_what_a_model_hardly_knows_is_a_risk():
+    turned, brighter = (editing.vector(e) for e in (Edit(rotation=6.0), Edit(exposure=1.0)))
+    assert editing.size(turned) == editing.size(brighter)
+    assert editing.risk(turned) > editing.risk(brighter) > 0
+    crops = (editing.vector(Edit(zoom=0.8, x=x)) for x in (-1.0, 0.3))
+    assert len({float(editing.risk(crop)) for crop in crops}) == 1
+
+
 def test_an_edit_out_of_range_is_one_line():
     with pytest.raises(InputError, match="exposure 9 is out of range; choose -2 .. 2"):
         Edit(exposure=9)

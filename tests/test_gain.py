@@ -102,6 +102,27 @@ def test_no_edit_gains_nothing_and_the_truth_is_the_crowds(row):
     assert mean == pytest.approx(p @ np.arange(1, 11))
 
 
+def test_a_photograph_taken_again_is_the_same_at_any_size(row):
+    known, large, mask = gain.taken(row, SIDE)
+    assert large.mode == "RGB" and mask.size == large.size
+    small = gain.taken(row, SIDE // 2)[1]
+    shrunk = large.resize(small.size, Image.Resampling.BOX)
+    gap = np.asarray(small, float) - np.asarray(shrunk, float)
+    assert np.sqrt(np.mean(gap**2)) < 12
+    assert known["lightness"] == pytest.approx(render(row, SIDE).measured["lightness"])
+    assert all(known[name] == row[name] for name in ("scene_seed", "tilt", "exposure"))
+
+
+def test_of_changed_pixels_only_what_is_measured_changes(row):
+    before, photograph, mask = taken(row | {"horizon": 0.5})
+    assert gain.shown_as(before, photograph, mask) == before
+    lighter = photograph.point(lambda value: min(255, value + 30))
+    after = gain.shown_as(before, lighter, mask)
+    assert after["lightness"] > before["lightness"]
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed <= set(latents.MEASURED)
+
+
 def test_nothing_clipped_comes_back(row):
     before, photograph, mask = taken(row, exposure=2.0)
     after, edited, _ = gain.apply_edit(before, photograph, mask, Edit(exposure=-2.0))
