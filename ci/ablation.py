@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from environment import ROOT
 
@@ -300,6 +301,7 @@ def measured(folders: Folders, asked: Sequence[Job], profile: str) -> dict:
         "puzzle": puzzle(folders, data),
         "shares": shares(folders, profile),
         "windows": windowed(folders, data),
+        "steps": steps(folders),
         "runs": [run_entry(job, folder) for job, folder in folders.items()],
     }
 
@@ -438,6 +440,30 @@ def _windows_of(run: Path, part: ratings.Collection, how: str) -> Path:
             folder / "predictions.csv", table.assign(image=list(part.table.index))
         )
     return folder
+
+
+def steps(folders: Folders) -> dict:
+    """By last layer: steps to the validation loss that ReLU has half way (section 3.4).
+
+    ``by_seed`` is null where a run never gets there.
+    """
+    names = {layer: f"resnet-imn-dist-{layer}" for layer in ("l1", "softmax")}
+    names = {"relu": "resnet-imn-dist"} | names
+    sides = common(folders, *map(Job, names.values()))
+    if sides is None:
+        return {}
+    histories = [[pd.read_csv(run / "history.csv") for run in side] for side in sides]
+    half_way = [table["val_loss"].iloc[len(table) // 2 - 1] for table in histories[0]]
+    found = {}
+    for layer, tables in zip(names, histories, strict=True):
+        reached = [
+            table["step"][table["val_loss"] <= loss]
+            for table, loss in zip(tables, half_way, strict=True)
+        ]
+        found[layer] = {
+            "by_seed": [int(rows.iloc[0]) if len(rows) else None for rows in reached]
+        }
+    return {"val_loss": half_way, "of": int(histories[0][0]["step"].iloc[-1]), "layers": found}
 
 
 def run_entry(job: Job, folder: Path) -> dict:

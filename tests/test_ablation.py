@@ -203,6 +203,22 @@ def test_windows_of_a_network_of_squares(store, tmp_path):
         assert found["paired"]["n"] == crop["n"]
 
 
+def test_steps_to_the_loss_that_relu_has_half_way(tmp_path):
+    losses = {"resnet-imn-dist": [9, 5, 4, 3], "resnet-imn-dist-l1": [9, 8, 7, 4.5]}
+    folders = {}
+    for name, values in (losses | {"resnet-imn-dist-softmax": [9, 9, 8, 8]}).items():
+        folders[Job(name)] = tmp_path / name
+        folders[Job(name)].mkdir()
+        rows = [f"{10 * (i + 1)},{loss}" for i, loss in enumerate(values)]
+        (tmp_path / name / "history.csv").write_text("\n".join(["step,val_loss", *rows]))
+    found = ablation.steps(folders)
+    assert found["val_loss"] == [5] and found["of"] == 40
+    reached = {layer: entry["by_seed"] for layer, entry in found["layers"].items()}
+    assert reached == {"relu": [20], "l1": [40], "softmax": [None]}
+    del folders[Job("resnet-imn-dist-l1")]
+    assert ablation.steps(folders) == {}
+
+
 def test_one_job_that_fails_does_not_stop_the_others(store, tmp_path, monkeypatch, capsys):
     bad = Job("vgg-imn-dist", settings=(("loss", "nonsense"),))
     monkeypatch.setattr(ablation, "table_jobs", lambda seeds: [bad, Job("vgg-imn-mean")])
