@@ -1,7 +1,7 @@
 PYTHON ?= python3
 PROFILE ?= laptop
 
-.PHONY: help book test ablation ablation-extra lab strip
+.PHONY: help book test ablation ablation-extra inside lab strip
 
 help: ## what can be made
 	@$(PYTHON) ci/help.py
@@ -17,6 +17,9 @@ ablation: ## Table 1 with five seeds into data/results/ (interrupted, it goes on
 
 ablation-extra: ## controls, experiments and mechanisms switched off, with three seeds
 	@$(PYTHON) ci/ablation.py --extra --profile $(PROFILE)
+
+inside: ## section 4.3 measured: fooling the full model, its maps, the rules it knows
+	@$(PYTHON) ci/inside.py --profile $(PROFILE)
 
 lab: ## JupyterLab on the chapters
 	@$(PYTHON) ci/lab.py

@@ -269,12 +269,15 @@ def summary(
 def stale(results: Mapping) -> bool:
     """Whether a results file was measured with other code, or in another world, than today's.
 
-    ``results`` is the content of a file that ``ci/ablation.py`` wrote; one that does not say is
-    out of date.
+    ``results`` is the content of a file of ``data/results``; one that does not say is out of
+    date. A file that names further ``modules``, with a hash of their code, depends on these
+    as well.
     """
     told = results.get("provenance", {})
-    now = (training.code_key(), frozen.world_hash())
-    return (told.get("code"), told.get("world")) != now
+    if (told.get("code"), told.get("world")) != (training.code_key(), frozen.world_hash()):
+        return True
+    further = told.get("modules")
+    return bool(further) and training.code_key(further["names"]) != further["code"]
 
 
 def rows(claims: Mapping[str, Mapping], metric: str) -> dict[str, dict]:

@@ -286,6 +286,9 @@ def test_results_of_other_code_or_another_world_are_stale(monkeypatch):
     assert comparison.stale({"provenance": now | {"code": "other"}})
     assert comparison.stale({"provenance": now | {"world": "other"}})
     assert comparison.stale({})
+    further = {"names": ["adversarial"], "code": training.code_key(["adversarial"])}
+    assert not comparison.stale({"provenance": now | {"modules": further}})
+    assert comparison.stale({"provenance": now | {"modules": further | {"code": "other"}}})
 
 
 def test_rows_of_the_figure_are_on_off_and_controls():
