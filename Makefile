@@ -1,7 +1,7 @@
 PYTHON ?= python3
 PROFILE ?= laptop
 
-.PHONY: help book test ablation ablation-extra inside lab strip
+.PHONY: help book test ablation ablation-extra inside edits lab strip
 
 help: ## what can be made
 	@$(PYTHON) ci/help.py
@@ -20,6 +20,9 @@ ablation-extra: ## controls, experiments and mechanisms switched off, with three
 
 inside: ## section 4.3 measured: fooling the full model, its maps, the rules it knows
 	@$(PYTHON) ci/inside.py --profile $(PROFILE)
+
+edits: ## what edits through the full model are truly worth, beside the best and others
+	@$(PYTHON) ci/edits.py --profile $(PROFILE)
 
 lab: ## JupyterLab on the chapters
 	@$(PYTHON) ci/lab.py

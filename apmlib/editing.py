@@ -33,6 +33,7 @@ from apmlib.simulated import camera
 STRIP = 1_000_000  # pixels whose tones are edited at a time: 24 megapixels need no 24 copies
 FINE = 2  # the search samples so many points a pixel of the network, along each side
 PREVIEW = 4  # the starts are compared on a photograph so many times as large
+UNSURE = 0.04  # colours are edited in full where all channels are so far below white
 QUALITY = 95  # of a JPEG that is written
 LOSSLESS = ("PNG", "TIFF", "BMP", "PPM")  # formats whose edited photograph is a PNG
 
@@ -164,21 +165,25 @@ def encode(light: Tensor) -> Tensor:
 def tone(display: Tensor, values: Tensor, radius: Tensor | None = None) -> Tensor:
     """Edit tones and colours: contrast, exposure, white balance, saturation, vignette.
 
+    White balance and saturation fade out towards pixels with a clipped channel.
+
     ``display``: (N, 3, H, W) in 0 .. 1. ``values``: (N, P) in the parameters' own units.
     ``radius``: (H, W) squared distances from the middle as :func:`radii` gives them, for a part
     of a photograph; by default these are the whole. Returns (N, 3, H, W) in 0 .. 1.
     """
     part = {name: values[:, i, None, None, None] for i, name in enumerate(NAMES)}
     luma = _LUMA.to(display.device)
+    # Of a pixel with a clipped channel the colour is unknown, and what is made of it glares.
+    sure = ((1 - display.amax(dim=1, keepdim=True)) / UNSURE).clamp(0, 1)
     light = decode(display)
     grey = torch.einsum("nchw,c->nhw", light, luma)[:, None]
     slope = (grey.clamp_min(1e-5) / camera.GREY) ** (part["contrast"] - 1)
     warm = torch.tensor([0.55, 0.02, -0.85], device=display.device)
     gains = torch.exp(warm[:, None, None] * part["white_balance"])
     gains = gains / torch.einsum("nchw,c->nhw", gains, luma)[:, None]
-    light = light * slope * 2 ** part["exposure"] * gains
+    light = light * slope * 2 ** part["exposure"] * gains**sure
     grey = torch.einsum("nchw,c->nhw", light, luma)[:, None]
-    light = (grey + part["saturation"] * (light - grey)).clamp_min(0)
+    light = (grey + (1 + (part["saturation"] - 1) * sure) * (light - grey)).clamp_min(0)
     if radius is None:
         radius = radii(*display.shape[2:]).to(display.device)
     dark = 1 - 0.42 * part["vignette"].abs() * radius.clamp_max(2)

@@ -99,6 +99,13 @@ def test_white_balance_has_the_gains_of_the_camera_and_contrast_turns_about_grey
     assert torch.allclose(steep, grey, atol=1e-3)
 
 
+def test_colours_of_clipped_pixels_are_left_as_they_are():
+    pixels = torch.tensor([[1.0, 0.9, 0.9], [0.8, 0.7, 0.7]]).T.view(1, 3, 1, 2)
+    edited = editing.tone(pixels, values(Edit(white_balance=0.6, saturation=2.0)))
+    assert torch.allclose(edited[..., 0], pixels[..., 0], atol=1e-3)
+    assert (edited[..., 1] - pixels[..., 1]).abs().max() > 0.05
+
+
 def test_a_vignette_darkens_corners_and_its_negative_undoes_it():
     display = tensor(photograph())
     dark = editing.tone(display, values(Edit(vignette=0.5)))
