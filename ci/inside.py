@@ -74,6 +74,8 @@ MOVES = (0.25, 0.5, 1.0)  # how many steps of the race a move of so many points 
 MATCHED = 0.25  # points from the middle of the scale
 AREA = (0.02, 0.6)  # share of the frame that a subject covers, else a map has nothing to find
 
+NO_MODEL = {"area": maps.even, "centred hill": maps.hill, "local contrast": maps.contrast}
+
 Part = Callable[[argparse.Namespace], dict]
 
 
@@ -418,11 +420,10 @@ def looked(options: argparse.Namespace) -> dict:
         "descent, worse, unlearnt head": _descent(fresh, -1),
         "gradient, unlearnt head": functools.partial(maps.gradient, fresh),
         "integrated gradients, unlearnt head": functools.partial(maps.integrated, fresh),
-        "area": maps.even,
-        "centred hill": maps.hill,
-        "local contrast": maps.contrast,
+        **NO_MODEL,
     }
     inside, points, alike = compared_maps(kinds, shown, subjects, usable)
+    controls = [name for name in kinds if "unlearnt" in name or name in NO_MODEL]
     return {
         "run": run.name,
         "n": len(usable),
@@ -434,6 +435,14 @@ def looked(options: argparse.Namespace) -> dict:
                 "beyond area": entry(metrics.average, inside[name] - inside["area"]),
             }
             for name in kinds
+        },
+        "inside, less a control": {
+            name: {
+                control: entry(metrics.average, inside[name] - inside[control])
+                for control in controls
+            }
+            for name in kinds
+            if name not in controls
         },
         "like its own with an unlearnt head": {
             name: entry(metrics.average, alike[name, f"{name}, unlearnt head"])

@@ -105,6 +105,18 @@ def test_maps_stand_beside_maps_that_know_nothing(results):
     low, high = inside.AREA
     assert low <= found["area"]["inside"]["value"] <= high
     assert found["area"]["beyond area"]["value"] == 0
+    less = results["maps"]["inside, less a control"]
+    assert set(less) == {
+        "descent, worse",
+        "descent, better",
+        "gradient",
+        "integrated gradients",
+    }
+    for name, controls in less.items():
+        assert set(controls) == set(found) - set(less)
+        for control, entry in controls.items():
+            gap = found[name]["inside"]["value"] - found[control]["inside"]["value"]
+            assert entry["value"] == pytest.approx(gap)
     # All pixels of an even map are hottest: the share of them inside is the area.
     assert found["area"]["points"]["value"] == pytest.approx(found["area"]["inside"]["value"])
     assert {name for name in found if "unlearnt" in name} == {
