@@ -35,6 +35,7 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
+from scipy.stats import binomtest
 
 from apmlib import (
     adversarial,
@@ -241,8 +242,8 @@ def summary(rows: pd.DataFrame) -> dict:
     return {
         "n": len(rows),
         "gain": {name: average(values) for name, values in gains.items()},
-        "improved": {name: average(values > gain.IMPROVED) for name, values in gains.items()},
-        "worse": {name: average(values < -gain.IMPROVED) for name, values in gains.items()},
+        "improved": {name: _share(values > gain.IMPROVED) for name, values in gains.items()},
+        "worse": {name: _share(values < -gain.IMPROVED) for name, values in gains.items()},
         "beyond": {
             name: average(gains["model"] - gains[name]) for name in EDITS if name != "model"
         },
@@ -269,6 +270,13 @@ def _ratio(one: np.ndarray, other: np.ndarray) -> float:
 def _entry(measure, *arrays: np.ndarray) -> dict:
     """A measure with its bootstrap interval over photographs."""
     return dict(zip(("value", "low", "high"), metrics.bootstrap(measure, *arrays), strict=True))
+
+
+def _share(true: np.ndarray) -> dict:
+    """A share with Wilson's interval: of none or of all, the bootstrap would be certain."""
+    found = binomtest(int(true.sum()), len(true))
+    low, high = found.proportion_ci(method="wilson")
+    return {"value": found.statistic, "low": low, "high": high}
 
 
 def provenance(options: argparse.Namespace, made_by: tuple[str, str, str]) -> dict:

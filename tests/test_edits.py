@@ -119,6 +119,8 @@ def test_summary_by_hand():
     assert found["gain"]["model"]["value"] == pytest.approx(0.1)
     assert found["improved"]["model"]["value"] == 0.5
     assert found["worse"]["model"]["value"] == 0.25
+    none = found["worse"]["best"]
+    assert none["value"] == 0 and 0.1 < none["high"] < 0.6  # four photographs prove little
     assert found["of_the_best"]["value"] == pytest.approx(0.25)
     assert found["beyond"]["random"]["value"] == pytest.approx(0.2)
     left = edits.fooled(rows["predicted"].to_numpy(), rows["model"].to_numpy())["left"]
