@@ -28,10 +28,7 @@ def fit(x: Tensor, y: Tensor, groups: Tensor | None = None) -> tuple[Tensor, Ten
     its own) together. The folds are drawn by a fixed seed. All is computed in float64.
     """
     x, y = x.double(), y.double()
-    groups = torch.arange(len(x)) if groups is None else groups
-    number = int(groups.max()) + 1
-    order = torch.randperm(number, generator=torch.Generator().manual_seed(0))
-    fold = order[groups] % FOLDS
+    fold = _folds(len(x), groups)
     errors = torch.zeros(len(PENALTIES), dtype=torch.float64)
     for i in range(FOLDS):
         inside, outside = fold != i, fold == i
@@ -41,6 +38,31 @@ def fit(x: Tensor, y: Tensor, groups: Tensor | None = None) -> tuple[Tensor, Ten
     best = PENALTIES[int(errors.argmin())]
     ((weight, bias),) = _solutions(x, y, best[None])
     return weight, bias, float(best)
+
+
+def out_of_fold(x: Tensor, y: Tensor, groups: Tensor | None = None) -> Tensor:
+    """What ridge regression says of rows that it was not fitted on: float64 (N, K), from 0 up.
+
+    Arguments, penalty and folds are those of :func:`fit`. So near to what it says of new
+    photographs as can be had without any.
+    """
+    x, y = x.double(), y.double()
+    penalty = torch.tensor([fit(x, y, groups)[2]], dtype=torch.float64)
+    fold = _folds(len(x), groups)
+    p = torch.zeros_like(y)
+    for i in fold.unique():
+        inside, outside = fold != i, fold == i
+        ((weight, bias),) = _solutions(x[inside], y[inside], penalty)
+        p[outside] = x[outside] @ weight + bias
+    return p.clamp_min(0)
+
+
+def _folds(count: int, groups: Tensor | None) -> Tensor:
+    """The fold of each of ``count`` rows, int64, the same one for all of a group."""
+    groups = torch.arange(count) if groups is None else groups
+    number = int(groups.max()) + 1
+    order = torch.randperm(number, generator=torch.Generator().manual_seed(0))
+    return order[groups] % FOLDS
 
 
 def _solutions(x: Tensor, y: Tensor, penalties: Tensor):

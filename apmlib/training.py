@@ -444,6 +444,10 @@ def train(
     else:
         for head, n in new_heads:
             _start_head(net, head, n, photographs, targets, settings)
+    learned = {"w": 0.5, "low": None, "high": None, "curve": None}
+    if settings["branch"] and check is None and settings["ridge"]:
+        # Before the network has learnt from these photographs, while it can be told apart.
+        learned = _weight(net, photographs, targets, loss, settings, seed)
     state = fit(net, loss, photographs, targets, settings, seed, check, state, save_state)
 
     best = state["best"]
@@ -451,9 +455,8 @@ def train(
     if settings["target"] in ("dist", "mean"):
         config["trained"]["mean_distribution"] = _mean_distribution(learnt)
     if settings["branch"]:
-        # Weighed on photographs that were trained on, the better fitted branch would win.
-        learned = {"w": 0.5, "low": None, "high": None, "curve": None}
         if check:
+            # Weighed on photographs that were trained on, the better fitted branch would win.
             p = evaluation.outputs(net, seen, settings["batch"], net.branches)
             learned = fusion.learn_weight(p[:, 0], p[:, 1], wanted, loss, seed)
         best["net"]["w"] = torch.tensor(learned["w"])
@@ -504,6 +507,28 @@ def _start_head(
     pooled = pyramids(net, photographs, settings["batch"], n)
     groups = torch.arange(len(targets)).repeat(2)
     ridge.start(head, pooled, targets.repeat(2, 1), groups)
+
+
+def _weight(
+    net: model.APM,
+    photographs: images.Photographs,
+    targets: Tensor,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    settings: dict,
+    seed: int,
+) -> dict:
+    """``fusion.learn_weight`` where all photographs are trained on and none is kept back.
+
+    In place of the branches stand ridge regressions on what they see, each asked about
+    photographs that it was not fitted on.
+    """
+    groups = torch.arange(len(targets)).repeat(2)
+    p = []
+    for head, n in net.heads():
+        pooled = head.scaled(pyramids(net, photographs, settings["batch"], n))
+        mirrored_too = ridge.out_of_fold(pooled, targets.repeat(2, 1), groups)
+        p.append(mirrored_too[: len(targets)].float())
+    return fusion.learn_weight(*p, targets, loss, seed)
 
 
 def _target(run: str | os.PathLike | None) -> str | None:
@@ -579,7 +604,8 @@ def configuration(
     return config
 
 
-# What a trained run depends on. A change in one of these makes stored runs out of date.
+# What a trained run depends on beside its configuration, in which stands what ``variants`` says
+# of it. A change in one of these makes stored runs out of date.
 KEYED_MODULES = (
     "distillation",
     "evaluation",
@@ -592,7 +618,6 @@ KEYED_MODULES = (
     "ridge",
     "spp",
     "training",
-    "variants",
 )
 
 

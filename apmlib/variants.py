@@ -297,7 +297,7 @@ PROFILES = {
             select="last",
             only={
                 "vgg": {"frozen": "features.9"},
-                "semantic": {"rate": 1e-4, "clip": 1.0},
+                "semantic": {"rate": 0.1, "epochs": 6},
             },
         ),
         # The paper: batch, rate, momentum, weight decay, a lower rate every 20,000 iterations.

@@ -141,6 +141,21 @@ def test_without_validation_the_weight_stays_one_half(collection, first, tmp_pat
     assert load_file(run / "weights.safetensors")["w"] == 0.5
 
 
+def test_a_ridge_start_weighs_the_branches_on_folds(collection, first, tmp_path):
+    run = train(collection, tmp_path / "m", init=first, select="last", ridge=True)
+    learned = json.loads((run / "config.json").read_text())["trained"]["fusion"]
+    assert load_file(run / "weights.safetensors")["w"] == pytest.approx(learned["w"])
+    curve = np.array(learned["curve"])
+    assert learned["w"] == pytest.approx(curve.argmin() / 100)
+    assert 0 <= learned["low"] <= learned["w"] <= learned["high"] <= 1
+    # Each end is the loss of one regression alone: neither is as bad as the constant.
+    rows = collection.table["split"].isin(["train", "val"])
+    g = torch.tensor(collection.distributions[rows], dtype=torch.float32)
+    loss = training.loss_function(evaluation.read_config(run)["settings"])
+    constant = loss(g.mean(dim=0).expand_as(g), g)
+    assert max(curve[0], curve[-1]) < constant
+
+
 def test_a_start_of_another_target_gives_its_convolutions_only(collection, tmp_path):
     task = training.read_objects(tiny.objects(tmp_path / "objects"))
     start = training.train(

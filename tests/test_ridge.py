@@ -52,3 +52,24 @@ def test_the_head_starts_as_the_regression_cut_off_at_zero(data, rescale):
     weight, bias, _ = ridge.fit(unit, y)
     expected = (unit.double() @ weight + bias).clamp_min(0)
     assert np.allclose(head(x).detach(), expected, atol=1e-5)
+
+
+def test_out_of_fold_a_row_and_its_copy_say_nothing_of_themselves(data):
+    x, y = data
+    x, y, groups = x.repeat(2, 1), y.repeat(2, 1), torch.arange(60).repeat(2)
+    before = ridge.out_of_fold(x, y, groups)
+    moved = y.clone()
+    moved[[7, 67]] += 0.01  # too little to choose another penalty
+    assert ridge.fit(x, moved, groups)[2] == ridge.fit(x, y, groups)[2]
+    after = ridge.out_of_fold(x, moved, groups)
+    unmoved = (after == before).all(dim=1)
+    assert unmoved[7] and unmoved[67] and 0 < unmoved.sum() < 60
+
+
+def test_out_of_fold_it_is_worse_than_on_what_it_was_fitted_to(data):
+    x, y = data
+    weight, bias, _ = ridge.fit(x, y)
+    fitted = (x.double() @ weight + bias - y).square().mean()
+    p = ridge.out_of_fold(x, y)
+    assert (p >= 0).all()
+    assert fitted < (p - y).square().mean() < (y - y.mean(dim=0)).square().mean()
