@@ -332,6 +332,8 @@ def verdict(entry: Mapping | None, sign: int) -> str:
     """
     if entry is None or entry["value"] is None:
         return NOT_MEASURED if entry is None else entry["reason"]
+    if entry["low"] == entry["high"] == 0:
+        return "no difference at all"
     if entry["low"] <= 0 <= entry["high"]:
         if sign == 0:
             return f"no difference found; {entry['detectable']:.4f} would have been"
