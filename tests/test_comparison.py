@@ -2,7 +2,6 @@ import csv
 import io
 import itertools
 import json
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -139,15 +138,6 @@ def test_a_collapsed_run_has_no_ranking(data, make):
     found = comparison.paired([make(part.table.index, part.means)], [flat], data, draws=20)
     assert found["rho"]["value"] is None and "collapsed" in found["rho"]["reason"]
     assert found["mse"]["value"] < 0
-
-
-def test_the_sizes_of_the_laptop_take_seconds(tmp_path, make):
-    data = collection(tmp_path, 4_000)
-    names = data.split("test").table.index
-    runs = [make(names, noisy(data, i, 0.1), i % 5) for i in range(10)]
-    started = time.monotonic()
-    comparison.paired(runs[:5], runs[5:], data)
-    assert time.monotonic() - started < 60
 
 
 # --- A simulated world ---------------------------------------------------------------------
