@@ -9,7 +9,6 @@ import pytest
 
 from apmlib import comparison, evaluation, training, variants
 from apmlib.comparison import Mechanism
-from apmlib.simulated import frozen, world
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,14 +23,7 @@ def store(tmp_path_factory):
     """A store whose photographs of the smoke profile are 40, so that a job takes a second."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("APM_HOME", str(home))
-        world_hash = frozen.world_hash()
-        patch.setattr(frozen, "world_hash", lambda: world_hash)  # it takes a second
-        ending = f"smoke-0-{world_hash}"
-        tiny.objects(home / "simulated" / f"objects-{ending}")
-        root = world.simulate(home / "simulated" / f"photographs-{ending}", 40, 64)
-        about = json.loads((root / "simulated.json").read_text("utf-8"))
-        evaluation.write_json(root / "simulated.json", about | {"images": 400})
+        tiny.smoke_store(home, patch)
         ablation.collection.cache_clear()
         yield home
     ablation.collection.cache_clear()

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apmlib import comparison, evaluation, pairs
+from apmlib import comparison, pairs
 from apmlib.adversarial import Descent
-from apmlib.simulated import frozen, world
 from tests import tiny
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,14 +23,7 @@ def results(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     caches = (inside.collection, inside.drawn)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("APM_HOME", str(home))
-        world_hash = frozen.world_hash()
-        patch.setattr(frozen, "world_hash", lambda: world_hash)  # it takes a second
-        ending = f"smoke-0-{world_hash}"
-        tiny.objects(home / "simulated" / f"objects-{ending}")
-        root = world.simulate(home / "simulated" / f"photographs-{ending}", 40, 64)
-        about = json.loads((root / "simulated.json").read_text("utf-8"))
-        evaluation.write_json(root / "simulated.json", about | {"images": 400})
+        tiny.smoke_store(home, patch)
         [cached.cache_clear() for cached in caches]
         # A few steps are enough to see that what is written is what was found.
         patch.setattr(inside, "RACE", Descent(iterations=8, step=0.4, budget=4.0))

@@ -1,10 +1,13 @@
 """Collections of a few small pictures, for tests that train."""
 
+import json
+
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from apmlib import ratings, training
+from apmlib import evaluation, ratings, training
+from apmlib.simulated import frozen, world
 
 SHAPES = ((64, 80), (64, 64), (80, 64))
 
@@ -55,6 +58,18 @@ def objects(root, images: int = 48, seed: int = 0):
         )
     pd.DataFrame(rows).to_csv(root / "objects.csv", index=False)
     return root
+
+
+def smoke_store(home, patch):
+    """Make ``home`` the store, with 40 photographs at the smoke profile: quick to train on."""
+    patch.setenv("APM_HOME", str(home))
+    world_hash = frozen.world_hash()
+    patch.setattr(frozen, "world_hash", lambda: world_hash)  # it takes a second
+    ending = f"smoke-0-{world_hash}"
+    objects(home / "simulated" / f"objects-{ending}")
+    root = world.simulate(home / "simulated" / f"photographs-{ending}", 40, 64)
+    about = json.loads((root / "simulated.json").read_text("utf-8"))
+    evaluation.write_json(root / "simulated.json", about | {"images": 400})
 
 
 # A network that trains in a second.
