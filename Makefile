@@ -1,7 +1,7 @@
 PYTHON ?= python3
 PROFILE ?= laptop
 
-.PHONY: help book test ablation ablation-extra inside edits lab strip
+.PHONY: help book test ablation ablation-extra inside edits bench lab strip
 
 help: ## what can be made
 	@$(PYTHON) ci/help.py
@@ -23,6 +23,9 @@ inside: ## section 4.3 measured: fooling the full model, its maps, the rules it 
 
 edits: ## what edits through the full model are truly worth, beside the best and others
 	@$(PYTHON) ci/edits.py --profile $(PROFILE)
+
+bench: ## speed and memory, as ratios measured in one run, into data/results/ (an idle machine)
+	@$(PYTHON) ci/bench.py
 
 lab: ## JupyterLab on the chapters
 	@$(PYTHON) ci/lab.py

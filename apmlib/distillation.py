@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torchvision import models
 from torchvision.transforms.functional import center_crop
 
-from apmlib import evaluation, images, model, ratings
+from apmlib import evaluation, images, model, parallel, ratings
 from apmlib.errors import InputError
 from apmlib.progress import progress
 
@@ -41,21 +41,27 @@ def soft_targets(teacher: Teacher, paths: Sequence[str | os.PathLike]) -> np.nda
 
     Each photograph is shown as the teacher was trained: for the run of an objects variant the
     shorter side at its side, then the central square; for a torchvision network the transforms
-    that its weights come with. ``teacher`` is a run folder or "imagenet:NETWORK".
+    that its weights come with. ``teacher`` is a run folder or "imagenet:NETWORK". Several
+    processes share the photographs, and all of them return the whole.
     """
     net, prepare = _network(teacher)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net.to(device).eval()
-    found = []
-    bar = progress(range(len(paths)), "teacher", total=len(paths))
+    process, processes = parallel.here()
+    mine, found = paths[process::processes], []
+    bar = progress(range(len(mine)), "teacher", total=len(mine))
     with ThreadPoolExecutor(os.cpu_count()) as pool, torch.inference_mode():
-        rest = iter(paths)
+        rest = iter(mine)
         while chunk := list(islice(rest, BATCH)):
             shown = torch.stack(list(pool.map(prepare, chunk))).to(device)
             found.append(net(shown).softmax(dim=1).cpu().numpy())
             bar.update(len(chunk))
     bar.close()
-    return np.concatenate(found)
+    softmax = [np.concatenate(part) for part in parallel.gathered(found) if part]
+    whole = np.empty((len(paths), softmax[0].shape[1]), dtype=np.float32)
+    for first, part in enumerate(softmax):
+        whole[first::processes] = part
+    return whole
 
 
 def _network(teacher: Teacher) -> tuple[nn.Module, Callable[[str], Tensor]]:
@@ -67,7 +73,8 @@ def _network(teacher: Teacher) -> tuple[nn.Module, Callable[[str], Tensor]]:
         state, path = model.imagenet(name)
         model.fit_weights(net, state, path)
         transform = weights.transforms()
-        return net, lambda path: transform(images.read(path))
+        seen = weights.transforms().resize_size[0]
+        return net, lambda path: transform(images.read(path, seen))
     net, config = evaluation.load(teacher)
     if config["settings"]["target"] != "objects":
         raise InputError(

@@ -1,4 +1,4 @@
-"""The one kind of error that a user can mend."""
+"""The one kind of error that a user can mend, and the end that a user asked for."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
     The message is one line, ``<file>[, line N]: <what is wrong>; <what to do>``, and the
     command line prints it as it stands and exits with status 2.
     """
+
+
+class Stopped(Exception):
+    """The process was asked to end (SIGTERM) and has saved what it had reached."""

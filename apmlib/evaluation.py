@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from apmlib import fusion, images, metrics, model, ratings
+from apmlib import fusion, images, metrics, model, parallel, ratings
 from apmlib.errors import InputError
 from apmlib.progress import progress
 from apmlib.simulated import crowd, world
@@ -40,6 +40,9 @@ def build(config: dict) -> nn.Module:
     """The network that ``config.json`` describes, with random weights."""
     settings = config["settings"]
     net = model.backbone(settings["backbone"], settings["width"], settings["stages"])
+    has_bfloat16 = torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    net.bfloat16 = settings.get("bfloat16", False) and has_bfloat16
+    net.recompute = settings.get("recompute", False)
     if settings["backbone"].endswith("-narrow") and settings["target"] != "objects":
         model.check_fits(net, settings["side"])
     if settings["target"] == "objects":
@@ -60,6 +63,8 @@ def build(config: dict) -> nn.Module:
     outputs = 1 if settings["target"] == "mean" else config["bins"]
     if branch:
         return fusion.Fusion(net, outputs, settings["hidden"], branch, **options)
+    if settings.get("joint"):
+        return model.Joint(net, outputs, config["shown"], settings["hidden"], **options)
     return model.APM(net, outputs, settings["hidden"], **options)
 
 
@@ -112,16 +117,18 @@ def outputs(
     """What ``net`` says of each photograph, float32 (N, outputs) on the CPU, in eval mode.
 
     ``of`` is another function of the photographs than calling ``net``, such as one of its
-    methods; then it is (N, *shape of what that gives).
+    methods; then it is (N, *shape of what that gives). Several processes share the photographs,
+    and all of them return the whole.
     """
     net.eval()
-    result = None
-    for indices, pixels in images.loader(photographs, min(batch, BATCH)):
-        p = _forward(net, pixels, of)
-        if result is None:
-            result = torch.empty(len(photographs), *p.shape[1:])
-        result[indices] = p
-    return result
+    groups = images.batches(photographs.shapes, min(batch, BATCH))
+    process, processes = parallel.here()
+    part = parallel.deal(groups, photographs.shapes, processes)[process]
+    mine = [group for group, weight in part if weight]
+    said = [_forward(net, pixels, of) for _, pixels in images.loaded(photographs, mine)]
+    every = parallel.gathered((np.concatenate([[], *mine]).astype(np.int64), said))
+    p = torch.cat([output for _, outputs in every for output in outputs])
+    return p[np.argsort(np.concatenate([indices for indices, _ in every]))]
 
 
 @torch.inference_mode()
@@ -249,6 +256,7 @@ def evaluate(
     data: ratings.Collection | str | os.PathLike,
     split: str = "test",
     ceilings: dict | None = None,
+    fair: bool = False,
 ) -> dict:
     """Metrics of a run on one split of a collection, in the form of ``metrics.json``.
 
@@ -257,7 +265,8 @@ def evaluate(
     name, size and hash, how many of its photographs the run was trained on, and under
     ``references`` the constant predictor of the training photographs and, for a simulated
     collection, the image ceiling and the vote ceiling. ``ceilings`` gives those two for votes
-    that are not the ones on disk.
+    that are not the ones on disk. ``fair`` makes it an InputError where the run was trained on
+    some of the photographs.
 
     Writes ``metrics.json`` and ``predictions.csv`` into the run folder.
     """
@@ -276,6 +285,13 @@ def evaluate(
             f"{collection.root}: is rated on a scale of {part.bins}, {run} learnt one of "
             f"{config['bins']}; use a run trained on this scale"
         )
+    seen = seen_in_training(run, part.table["path"])
+    if fair and seen.any():
+        raise InputError(
+            f"{collection.root}: {seen.sum()} of {len(seen)} photographs of split {split!r} "
+            f"are among those that {run} was trained on, as {part.table.index[seen][0]}; take "
+            "them out of the split, or train without them"
+        )
     predictions = predict(loaded, part)
     p = distributions(predictions)
     constant = np.array(config["trained"]["mean_distribution"])
@@ -289,7 +305,7 @@ def evaluate(
         "split_hash": ratings.split_hash(part.table.index),
         "data": collection.fingerprint,
         **_measured(p, part),
-        "seen_in_training": int(seen_in_training(run, part.table["path"]).sum()),
+        "seen_in_training": int(seen.sum()),
         "references": references,
     }
     write_table(Path(run) / "predictions.csv", predictions)
@@ -490,7 +506,12 @@ def _csv(rows: list[tuple[str, dict]], first: dict) -> str:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` at once: whoever reads it sees the old file or the new one."""
+    """Write ``data`` to ``path`` at once: whoever reads it sees the old file or the new one.
+
+    Of several processes only the first writes.
+    """
+    if parallel.here()[0]:
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         temporary.write_bytes(data)

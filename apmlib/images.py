@@ -24,6 +24,8 @@ STD = (0.229, 0.224, 0.225)
 SMALLEST = 8  # pixels: a file whose shorter side is below this is no photograph
 PANORAMA = 6  # the longer side is at most this many times S ...
 NARROWEST = 32  # ... and the shorter side not below this, lest a network be left without a cell
+SPARE = 2  # times the working size is what a JPEG is decoded to at least
+WORKERS = 16  # processes that decode, at most
 VIEWS = ("whole", "crop", "warp")
 
 # Pillow warns of odd metadata and of files above 89 megapixels; the pixels are good in both.
@@ -40,8 +42,13 @@ _UPRIGHT = {  # the EXIF orientation tag: what brings the picture upright
 }
 
 
-def read(path: str | os.PathLike) -> Image.Image:
+def read(path: str | os.PathLike, side: int = 0) -> Image.Image:
     """Photograph at ``path`` as an upright 8-bit RGB image, fully decoded.
+
+    With ``side``, the working size, a large JPEG comes smaller by a whole factor: its blocks
+    of 8 x 8 pixels are decoded to 4 x 4, 2 x 2 or one, which takes a fraction of the time. Its
+    shorter side is still ``SPARE`` times ``side`` or more. Where the factor does not divide a
+    side, the last pixel shows less than its neighbours; :func:`resize` can allow for that.
 
     The decoder decides what a file is, not its suffix. The EXIF orientation is applied;
     CMYK, palette, grey, 1-bit and 16-bit images become the RGB that they show. Alpha is left
@@ -54,6 +61,8 @@ def read(path: str | os.PathLike) -> Image.Image:
     """
     with _open(path) as image:
         try:
+            if side:
+                image.draft(None, _decoded_size(image, side))  # does nothing but to a JPEG
             image.load()
             turn = _UPRIGHT.get(_orientation(image))
             rgb = _rgb(image)
@@ -65,7 +74,11 @@ def read(path: str | os.PathLike) -> Image.Image:
 
 
 def resize(
-    image: Image.Image, side: int, longest: int | None = None, view: str = "whole"
+    image: Image.Image,
+    side: int,
+    longest: int | None = None,
+    view: str = "whole",
+    size: tuple[int, int] | None = None,
 ) -> np.ndarray:
     """Pixels of ``image`` with the shorter side at ``side``: uint8 (H, W, 3).
 
@@ -75,12 +88,17 @@ def resize(
 
     The other two ways to ``view`` a photograph are squares of as many pixels as the whole one
     has at this side: "crop", its central square, and "warp", all of it squeezed into one.
+    ``size`` is the (height, width) of the photograph where ``image`` is a smaller one, decoded
+    for this ``side``.
     """
-    height, width = target_shape(image.height, image.width, side, longest, view)
-    box = None
+    full_height, full_width = size or (image.height, image.width)
+    height, width = target_shape(full_height, full_width, side, longest, view)
+    factor = round(full_width / image.width)
+    right, bottom = full_width / factor, full_height / factor  # where the photograph ends
+    box = (0, 0, right, bottom)
     if view == "crop":
-        short = min(image.size)
-        left, top = (image.width - short) / 2, (image.height - short) / 2
+        short = min(right, bottom)
+        left, top = (right - short) / 2, (bottom - short) / 2
         box = (left, top, left + short, top + short)
     resized = image.resize((width, height), Image.Resampling.BICUBIC, box, reducing_gap=3.0)
     return np.asarray(resized).copy()
@@ -114,7 +132,7 @@ def load(
     path: str | os.PathLike, side: int, longest: int | None = None, view: str = "whole"
 ) -> torch.Tensor:
     """Photograph at ``path``, read and resized: uint8 (3, H, W), RGB, shorter side ``side``."""
-    pixels = resize(read(path), side, longest, view)
+    pixels = resize(read(path, side), side, longest, view, size_of(path))
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
@@ -122,12 +140,15 @@ def shape_of(
     path: str | os.PathLike, side: int, longest: int | None = None, view: str = "whole"
 ) -> tuple[int, int]:
     """Shape (H, W) that :func:`load` will give, from the file's header alone."""
+    return target_shape(*size_of(path), side, longest, view)
+
+
+def size_of(path: str | os.PathLike) -> tuple[int, int]:
+    """Height and width of the upright photograph at ``path``, from its header alone."""
     with _open(path) as image:
-        width, height = image.size
         # Pillow turns a TIFF by itself, and its size is that of the turned picture already.
-        if image.format != "TIFF" and _orientation(image) >= 5:
-            width, height = height, width
-    return target_shape(height, width, side, longest, view)
+        turned = image.format != "TIFF" and _orientation(image) >= 5
+        return image.size if turned else image.size[::-1]
 
 
 def normalise(batch: torch.Tensor) -> torch.Tensor:
@@ -200,6 +221,34 @@ def batches(
     return groups
 
 
+def steps(
+    shapes: Sequence[tuple[int, int]],
+    batch_size: int,
+    at_once: int = 0,
+    generator: torch.Generator | None = None,
+) -> list[list[np.ndarray]]:
+    """Indices 0..N-1 by training step, and in each step by groups of one shape.
+
+    A step's gradient is that of all its photographs; its groups pass the network one after the
+    other. With ``at_once`` 0 each of :func:`batches` is a step. Where there are thousands of
+    shapes, most of those would hold a few photographs only; with ``at_once`` above 0 a step
+    has ``batch_size`` photographs (the last one the rest) in groups of at most ``at_once``.
+    """
+    groups = batches(shapes, at_once or batch_size, generator)
+    if not at_once:
+        return [[group] for group in groups]
+    found: list[list[np.ndarray]] = []
+    room = 0
+    for group in groups:
+        while len(group):
+            if not room:
+                found.append([])
+                room = batch_size
+            found[-1].append(group[:room])
+            group, room = group[room:], max(room - len(group), 0)
+    return found
+
+
 def loader(
     photographs: Photographs,
     batch_size: int,
@@ -208,18 +257,32 @@ def loader(
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
     """Yield each photograph once as (indices int64 (B,), uint8 batch (B, 3, H, W)).
 
-    The order is that of :func:`batches`. ``workers`` are processes that decode; the default is
-    none where the photographs are cached, else one a core, at most 8.
+    The order is that of :func:`batches`; see :func:`loaded` for ``workers``.
     """
-    order = batches(photographs.shapes, batch_size, generator)
+    yield from loaded(photographs, batches(photographs.shapes, batch_size, generator), workers)
+
+
+def loaded(
+    photographs: Photographs, groups: Sequence[np.ndarray], workers: int | None = None
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Yield the photographs of each of ``groups`` as (indices, uint8 batch (B, 3, H, W)).
+
+    ``workers`` are processes that decode; the default is none where the photographs are
+    cached, else one a core, at most ``WORKERS``. Where there is a GPU the batches lie in
+    pinned memory, from which they can be copied while it computes.
+    """
     if workers is None:
-        workers = 0 if photographs.tensors is not None else min(8, os.cpu_count() or 1)
+        workers = 0 if photographs.tensors is not None else min(WORKERS, os.cpu_count() or 1)
     # DataLoader draws a seed each time; from a generator of its own, so that the number of
     # times that a photograph was looked at cannot change the training.
-    loaded = DataLoader(
-        photographs, batch_sampler=order, num_workers=workers, generator=torch.Generator()
+    batched = DataLoader(
+        photographs,
+        batch_sampler=groups,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        generator=torch.Generator(),
     )
-    for indices, batch in zip(order, _one_lined(loaded), strict=True):
+    for indices, batch in zip(groups, _one_lined(batched), strict=True):
         yield torch.from_numpy(indices), batch
 
 
@@ -267,6 +330,16 @@ def _open(path: str | os.PathLike) -> Image.Image:
         image.close()
         raise InputError(f"{path}: {problem}")
     return image
+
+
+def _decoded_size(image: Image.Image, side: int) -> tuple[int, int]:
+    """Size (width, height) to decode a JPEG at, for a shorter side of ``side`` in the end."""
+    for factor in (8, 4, 2):
+        # A pixel that shows less must not come to lie at the left or the top by turning.
+        whole = image.width % factor == image.height % factor == 0 or _orientation(image) == 1
+        if whole and min(image.size) >= factor * SPARE * side:
+            return image.width // factor, image.height // factor
+    return image.size
 
 
 def _sixteen_bit(image: Image.Image) -> bool:

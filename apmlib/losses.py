@@ -11,6 +11,8 @@ two losses may have been trained at different step sizes; to tell step size from
 ``euclidean`` offers the same factor.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -72,6 +74,19 @@ def cross_entropy(logits: Tensor, g: Tensor) -> Tensor:
     indices ``(B,)``. It does not know that the bins are ordered. For a last layer without ReLU.
     """
     return F.cross_entropy(logits, g)
+
+
+def joint(p: Tensor, g: Tensor, loss: Callable, bins: int, weight: float) -> Tensor:
+    """``loss`` of the scores, and ``weight`` times the cross entropy of what is shown.
+
+    ``g``: distributions over scores, then soft targets ``(B, bins + C)``. ``p``: raw
+    predictions, then logits of that shape; or the predictions ``(B, bins)`` alone, whose loss
+    is that of the scores. Section 3.3 calls it the ideal, and hard to calibrate.
+    """
+    scores = loss(p[:, :bins], g[:, :bins])
+    if p.shape[1] == bins:
+        return scores
+    return scores + weight * cross_entropy(p[:, bins:], g[:, bins:])
 
 
 def logistic(score: Tensor, g: Tensor, threshold: float = 5.0) -> Tensor:

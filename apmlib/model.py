@@ -21,6 +21,8 @@ down for VGG.
 import re
 import sys
 from collections import OrderedDict
+from contextlib import nullcontext
+from itertools import pairwise
 from pathlib import Path
 from pickle import UnpicklingError
 from urllib.error import URLError
@@ -31,6 +33,7 @@ from numpy.typing import ArrayLike
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 from torchvision import models
 from torchvision.models.resnet import BasicBlock
 from torchvision.models.vgg import cfgs, make_layers
@@ -45,11 +48,30 @@ VGG_PLANS = {"11": "A", "13": "B", "16": "D", "19": "E"}
 
 
 class Backbone(nn.Sequential):
-    """Convolutions. ``name``, ``channels`` (of the last map) and ``stride`` (in pixels)."""
+    """Convolutions. ``name``, ``channels`` (of the last map) and ``stride`` (in pixels).
+
+    ``bfloat16``: compute in that type, which GPUs multiply several times as fast; weights and
+    the feature map that comes out stay float32. ``recompute``: keep of each block its input
+    only, and compute the block again when the gradient asks for the rest: a third more work in
+    a fraction of the memory.
+    """
 
     name: str
     channels: int
     stride: int
+    bfloat16: bool = False
+    recompute: bool = False
+
+    def forward(self, photographs: Tensor) -> Tensor:
+        """Float ``(B, 3, H, W)`` to ``(B, C, H / stride, W / stride)``."""
+        x, kind = photographs, photographs.device.type
+        with torch.autocast(kind, torch.bfloat16) if self.bfloat16 else nullcontext():
+            if self.recompute and torch.is_grad_enabled():
+                for block in _blocks(self):
+                    x = checkpoint(block, x, use_reentrant=False)
+            else:
+                x = super().forward(x)
+        return x.float() if self.bfloat16 else x
 
 
 def backbone(name: str, width: int = 16, stages: int = 3) -> Backbone:
@@ -79,6 +101,18 @@ def backbone(name: str, width: int = 16, stages: int = 3) -> Backbone:
     net.channels = [m.out_channels for m in _main_path(net) if isinstance(m, nn.Conv2d)][-1]
     net.stride = receptive_field(net)[1]
     return net
+
+
+def _blocks(net: Backbone) -> list[nn.Module]:
+    """What ``recompute`` computes at a time: residual blocks, or a VGG's up to a pooling."""
+    if "features" in net._modules:
+        layers = net.features
+        pools = [i + 1 for i, m in enumerate(layers) if isinstance(m, nn.MaxPool2d)]
+        ends = [*pools, len(layers)]
+        return [layers[a:b] for a, b in pairwise([0, *ends]) if a < b]
+    stages = [m for m in net if isinstance(m, nn.Sequential)]
+    stem = nn.Sequential(*(m for m in net if m not in stages))
+    return [stem, *(block for stage in stages for block in stage)]
 
 
 def _resnet(name: str, base: str, stage: str) -> dict[str, nn.Module]:
@@ -325,6 +359,27 @@ class APM(Pyramid):
         """Start from the mean training distribution (or score): see ``Head.start_at``."""
         for head, _ in self.heads():
             head.start_at(target)
+
+
+class Joint(APM):
+    """The aesthetic model that also says what is shown, from the same pyramid (section 3.3).
+
+    One fully connected layer beside the head gives logits over the ``classes`` of a teacher.
+    All other arguments are those of ``APM``. ``forward``: in training mode the raw predictions
+    and the logits ``(B, outputs + classes)``, in evaluation mode the raw predictions
+    ``(B, outputs)``.
+    """
+
+    def __init__(self, net: Backbone, outputs: int, classes: int, hidden: int = 256, **options):
+        super().__init__(net, outputs, hidden, **options)
+        self.shown = nn.Linear(net.channels * self.n**2, classes)
+
+    def forward(self, photographs: Tensor) -> Tensor:
+        pooled = self.pool(photographs)
+        p = self.head(pooled)
+        if not self.training:
+            return p
+        return torch.cat([p, self.shown(self.head.scaled(pooled))], dim=1)
 
 
 class Student(Pyramid):

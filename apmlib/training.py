@@ -3,7 +3,7 @@
 :func:`fit` is the loop that chapter 6 shows line by line: SGD with momentum (section 3.4 of the
 paper) on batches of one shape. All that is random in it, the order of the photographs and which
 ones are mirrored, follows from the seed and the number of the step alone. So the loop can stop
-at any row of its history and go on from ``state.pt`` to the same weights, bit for bit on a CPU.
+after any step and go on from ``state.pt`` to the same weights, bit for bit on a CPU.
 
 :func:`train` puts a run folder around it.
 """
@@ -14,16 +14,20 @@ import hashlib
 import math
 import os
 import platform
-from collections.abc import Callable, Sequence
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 import torchvision
+from accelerate import Accelerator
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -36,11 +40,12 @@ from apmlib import (
     losses,
     metrics,
     model,
+    parallel,
     ratings,
     ridge,
     variants,
 )
-from apmlib.errors import InputError
+from apmlib.errors import InputError, Stopped
 from apmlib.evaluation import write_bytes, write_json, write_table
 from apmlib.progress import progress
 from apmlib.spp import spatial_pyramid_pooling
@@ -58,6 +63,7 @@ HISTORY = (
     "grad_norm",
     "l1_mass",
 )
+SAVE_EVERY = 600  # seconds between two states, where the rows of the history are further apart
 NO_IDENTITY = ("versions", "trained")  # of config.json: what may differ between equal runs
 
 
@@ -78,71 +84,124 @@ def fit(
     ``settings`` is the dict of ``variants.settings``. ``check(net)`` gives ``val_loss``
     (lower is better) and ``val_rho`` for each row of the history. The weights kept are those
     of the lowest ``val_loss``, or the last ones where ``settings["select"]`` is "last" or
-    ``check`` is None. ``save`` gets a state whenever a row is added; ``fit`` called with that
-    ``state`` goes on from there. A state holds tensors, numbers, lists and dicts only.
+    ``check`` is None. ``save`` gets a state whenever a row is added, between rows
+    every ``SAVE_EVERY`` seconds, and when the process is asked to end (SIGTERM), which then
+    raises Stopped; ``fit`` called with that ``state`` goes on from there. A state holds
+    tensors, numbers, lists and dicts only.
 
     Raises InputError when the loss is no number any more.
     """
+    among = parallel.engine()
     device = next(net.parameters()).device
-    per_epoch = len(images.batches(photographs.shapes, settings["batch"]))
+    shapes, targets = photographs.shapes, targets.to(device)
+    in_steps = partial(images.steps, shapes, settings["batch"], settings["at_once"])
+    per_epoch = len(in_steps())
     total = steps(settings, per_epoch)
     interval = settings["interval"] or per_epoch
     optimizer = torch.optim.SGD(
         parameter_groups(net, settings), lr=0.0, momentum=settings["momentum"]
     )
-    step, rows, best = 0, [], None
+    step, rows, best, seen = 0, [], None, []  # seen: what the row to come is made of
     if state:
-        step, rows, best = state["step"], state["rows"], state["best"]
+        step, rows, best, seen = (state[key] for key in ("step", "rows", "best", "seen"))
         net.load_state_dict(state["net"])
         optimizer.load_state_dict(state["optimizer"])
+        seen = seen if among.is_main_process else []
+    shared = parallel.shared(among, net)
     net.train()
-    seen = []  # what the row to come is made of
     bar = progress(range(total), "training", total=total, initial=step)
-    while step < total:
-        epoch, done = divmod(step, per_epoch)
-        order = torch.Generator().manual_seed(_number(seed, "order", epoch))
-        epoch_batches = images.loader(photographs, settings["batch"], order)
-        for indices, batch in islice(epoch_batches, done, done + total - step):
-            factor = schedule(step, total, settings)
-            for group in optimizer.param_groups:
-                group["lr"] = group["rate"] * factor
-            if settings["flips"]:
-                batch = flip(batch, torch.Generator().manual_seed(_number(seed, "flip", step)))
-            x = images.normalise(batch.to(device)).to(memory_format=torch.channels_last)
-            p = net(x)
-            value = loss(p, targets[indices].to(device))
-            optimizer.zero_grad()
-            value.backward()
-            norm = nn.utils.clip_grad_norm_(net.parameters(), settings["clip"] or math.inf)
-            optimizer.step()
-            step += 1
-            bar.update()
-            seen.append((value.item(), norm.item(), p.detach().cpu()))
-            if step % interval and step < total:
-                continue
+    with _told_to_end() as told:
+        saved = time.monotonic()
+        while step < total:
+            epoch, done = divmod(step, per_epoch)
+            order = torch.Generator().manual_seed(_number(seed, "order", epoch))
+            plan = in_steps(generator=order)[done : done + total - step]
+            parts = [
+                parallel.deal(groups, shapes, among.num_processes)[among.process_index]
+                for groups in plan
+            ]
+            loaded = images.loaded(photographs, [group for part in parts for group, _ in part])
+            for groups, part in zip(plan, parts, strict=True):
+                factor = schedule(step, total, settings)
+                for group in optimizer.param_groups:
+                    group["lr"] = group["rate"] * factor
+                mirrored = _mirrored(groups, seed, step) if settings["flips"] else None
+                optimizer.zero_grad()
+                value, p = backward(shared, loss, targets, part, loaded, mirrored, among)
+                norm = nn.utils.clip_grad_norm_(net.parameters(), settings["clip"] or math.inf)
+                optimizer.step()
+                step += 1
+                bar.update()
+                scores = p[:, : net.head.fc2.out_features] if settings["joint"] else p
+                seen.append((value, norm.detach(), scores))
+                row_due = step % interval == 0 or step == total
+                end, save_due = _agreed(among, told, time.monotonic() - saved > SAVE_EVERY)
+                if not (row_due or end or save_due):
+                    continue
 
-            row = {"step": step, "epoch": step / per_epoch, "lr": settings["rate"] * factor}
-            row |= _summary(seen) | {"val_loss": math.nan, "val_rho": math.nan}
-            seen = []
-            if not math.isfinite(row["loss"]):
-                raise InputError(
-                    f"training: the loss is {row['loss']} at step {step}; lower the rates, "
-                    f"as with --set rate={settings['rate'] / 3:.1g}"
-                )
-            if check:
-                row |= check(net)
-                net.train()
-            if not check or settings["select"] == "last" or _lower(row["val_loss"], best):
-                best = {"step": step, "val_loss": row["val_loss"], "net": _copy(net)}
-            rows.append([float(row[name]) for name in HISTORY])
-            bar.set_postfix_str(f"loss {row['loss']:.4f}, validation {row['val_loss']:.4f}")
-            state = {"step": step, "rows": rows, "best": best}
-            state |= {"net": _copy(net), "optimizer": optimizer.state_dict()}
-            if save:
-                save(state)
+                seen = _together(seen)
+                if row_due:
+                    row = {"step": step, "epoch": step / per_epoch}
+                    row |= {"lr": settings["rate"] * factor, **_summary(seen)}
+                    seen = []
+                    if not math.isfinite(row["loss"]):
+                        raise InputError(
+                            f"training: the loss is {row['loss']} at step {step}; lower the "
+                            f"rates, as with --set rate={settings['rate'] / 3:.1g}"
+                        )
+                    row |= check(net) if check else {"val_loss": math.nan, "val_rho": math.nan}
+                    net.train()
+                    last = not check or settings["select"] == "last"
+                    if last or _lower(row["val_loss"], best):
+                        best = {"step": step, "val_loss": row["val_loss"], "net": _copy(net)}
+                    rows.append([float(row[name]) for name in HISTORY])
+                    bar.set_postfix_str(
+                        f"loss {row['loss']:.4f}, validation {row['val_loss']:.4f}"
+                    )
+                state = {"step": step, "rows": rows, "best": best, "seen": seen}
+                state |= {"net": _copy(net), "optimizer": optimizer.state_dict()}
+                if save and among.is_main_process:
+                    save(state)
+                saved = time.monotonic()
+                seen = seen if among.is_main_process else []
+                if end and step < total:
+                    raise Stopped
     bar.close()
     net.load_state_dict(state["best"]["net"])
     return state
+
+
+def backward(
+    net: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    targets: Tensor,
+    part: Sequence[tuple[np.ndarray, float]],
+    loaded: Iterator[tuple[Tensor, Tensor]],
+    mirrored: dict[int, bool] | None,
+    among: Accelerator,
+) -> tuple[Tensor, Tensor]:
+    """Add to the gradients of ``net`` those of one step; return its loss and its output.
+
+    ``part`` is this process's share of the step, groups with their weights, and ``loaded``
+    gives their photographs. Each group's mean loss counts by the number of its photographs, so
+    the sum is the mean over the step: groups of 1 and of 16 give the gradient of the 17. The
+    loss returned is this process's share of that mean.
+    """
+    value, outputs = torch.zeros((), device=targets.device), []
+    for left, (_, weight) in zip(range(len(part) - 1, -1, -1), part, strict=True):
+        indices, batch = next(loaded)
+        if mirrored:
+            batch = flip(batch, torch.tensor([mirrored[i] for i in indices.tolist()]))
+        batch = batch.to(targets.device, non_blocking=True)
+        x = images.normalise(batch).to(memory_format=torch.channels_last)
+        with among.no_sync(net) if left else nullcontext():  # gradients travel once a step
+            p = net(x)
+            term = weight * loss(p, targets[indices.to(targets.device)])
+            among.backward(term * among.num_processes)  # their average becomes the sum
+        value += term.detach()
+        if weight:
+            outputs.append(p.detach())
+    return value, torch.cat(outputs) if outputs else p.detach()[:0]
 
 
 def steps(settings: dict, per_epoch: int) -> int:
@@ -165,12 +224,11 @@ def schedule(step: int, total: int, settings: dict) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / (total - warm)))
 
 
-def flip(batch: Tensor, generator: torch.Generator) -> Tensor:
-    """Mirror half of the photographs (B, 3, H, W), those that ``generator`` draws.
+def flip(batch: Tensor, chosen: Tensor) -> Tensor:
+    """Mirror the photographs (B, 3, H, W) for which ``chosen``, bool (B,), is true.
 
     Taste hardly knows left from right, so a mirrored photograph is a second one for nothing.
     """
-    chosen = torch.rand(len(batch), generator=generator) < 0.5
     return torch.where(chosen.view(-1, 1, 1, 1), batch.flip(-1), batch)
 
 
@@ -223,12 +281,57 @@ def loss_function(settings: dict) -> Callable[[Tensor, Tensor], Tensor]:
     return fusion.summed(function) if settings["branch"] else function
 
 
-def _summary(seen: Sequence[tuple[float, float, Tensor]]) -> dict:
+def _mirrored(groups: Sequence[np.ndarray], seed: int, step: int) -> dict[int, bool]:
+    """For each photograph of a step whether it is mirrored: half of them, drawn at random."""
+    members = np.concatenate(groups).tolist()
+    generator = torch.Generator().manual_seed(_number(seed, "flip", step))
+    drawn = torch.rand(len(members), generator=generator) < 0.5
+    return dict(zip(members, drawn.tolist(), strict=True))
+
+
+def _together(seen: Sequence[tuple[Tensor, Tensor, Tensor]]) -> list[tuple]:
+    """Loss, norm of the gradient and output, step by step, of all processes and on the CPU."""
+    mine = [tuple(tensor.cpu() for tensor in step) for step in seen]
+    every = parallel.gathered(mine)
+    steps = max(len(of_one) for of_one in every)
+    joined = []
+    for number in range(-steps, 0):  # a process that went on from a state lacks the first ones
+        values, norms, outputs = zip(
+            *(of_one[number] for of_one in every if len(of_one) >= -number), strict=True
+        )
+        joined.append((sum(values), norms[0], torch.cat(outputs)))
+    return joined
+
+
+def _agreed(among: Accelerator, told: dict, save_due: bool) -> tuple[bool, bool]:
+    """Whether all processes shall end, and whether save, as soon as it is so for one."""
+    if among.num_processes == 1:
+        return told["end"], save_due
+    flags = torch.tensor([told["end"], save_due], device=among.device, dtype=torch.float32)
+    end, due = among.reduce(flags, "sum").tolist()
+    return end > 0, due > 0
+
+
+@contextmanager
+def _told_to_end() -> Iterator[dict]:
+    """While it lasts SIGTERM ends nothing, but ``end`` becomes true."""
+    told = {"end": False}
+    if threading.current_thread() is not threading.main_thread():  # cannot hear signals
+        yield told
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: told.update(end=True))
+    try:
+        yield told
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _summary(seen: Sequence[tuple[Tensor, Tensor, Tensor]]) -> dict:
     """Training's share of a row of the history, from loss, gradient norm and output by step."""
     p = torch.cat([outputs for _, _, outputs in seen])
     return {
-        "loss": float(np.mean([value for value, _, _ in seen])),
-        "grad_norm": float(np.mean([norm for _, norm, _ in seen])),
+        "loss": float(np.mean([value.item() for value, _, _ in seen])),
+        "grad_norm": float(np.mean([norm.item() for _, norm, _ in seen])),
         "dead_bins": int((p <= 0).all(dim=0).sum()),
         "zero_outputs": float((p <= 0).all(dim=-1).double().mean()),
         "l1_mass": float(p.double().sum(dim=-1).mean()),
@@ -324,9 +427,8 @@ def validator(
         p = evaluation.outputs(net, photographs, settings["batch"])
         values = {"val_loss": loss(p, targets).item(), "val_rho": math.nan}
         if settings["target"] == "dist":
-            values["val_rho"] = metrics.rho(
-                metrics.mean(p.numpy()), metrics.mean(targets.numpy())
-            )
+            g = targets[:, : p.shape[1]]
+            values["val_rho"] = metrics.rho(metrics.mean(p.numpy()), metrics.mean(g.numpy()))
         elif settings["target"] == "mean":
             values["val_rho"] = metrics.rho(p[:, 0].numpy(), targets[:, 0].numpy())
         return values
@@ -374,8 +476,8 @@ def train(
     ``init`` is a run folder or a file of weights for the convolutional layers; without it the
     profiles photos and full take torchvision's ImageNet weights, the others start from random
     weights. A variant that goes on from its own target takes all of such a run, not the
-    convolutional layers alone. ``teacher`` is what a semantic variant learns from, in one of
-    the forms of ``distillation``. ``overrides`` change single settings.
+    convolutional layers alone. ``teacher`` is what a semantic or joint variant learns
+    from, in one of the forms of ``distillation``. ``overrides`` change single settings.
 
     A finished run of the same configuration is returned as it is, an unfinished one goes on,
     and another one is an InputError, unless ``restart`` throws it away. The run is measured on
@@ -397,7 +499,7 @@ def train(
             f"{collection.root}: no photographs to train on; mend its split column"
         )
 
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    among = parallel.engine()
     torch.manual_seed(seed)
     net = evaluation.build(config)
     carried = variants.goes_on(variant) and _target(init) == settings["target"]
@@ -411,16 +513,18 @@ def train(
         if init or settings["pretrained"]:
             model.load_backbone(net.backbone, init or "imagenet")
     freeze(net.backbone, settings["frozen"])
-    net.to(device, memory_format=torch.channels_last)
+    net.to(among.device, memory_format=torch.channels_last)
 
+    among.wait_for_everyone()  # until each has seen what was in the folder before
     out.mkdir(parents=True, exist_ok=True)
     write_json(out / "config.json", config)
-    if settings["target"] == "semantic":
+    loss, target_of = loss_function(settings), partial(targets_of, target=settings["target"])
+    if teacher:
         file = _soft_targets(out, collection, teacher)
+        among.wait_for_everyone()
         target_of = partial(soft_targets_of, file, settings, seed)
-    else:
-        target_of = partial(targets_of, target=settings["target"])
-    loss = loss_function(settings)
+    if settings["joint"]:
+        loss = partial(losses.joint, loss=loss, bins=config["bins"], weight=settings["joint"])
     check = None
     how = evaluation.seen_as(settings)
     if held_out is not None and len(held_out.table):
@@ -438,7 +542,7 @@ def train(
 
     state = None
     if (out / "state.pt").is_file():
-        state = torch.load(out / "state.pt", map_location=device, weights_only=True)
+        state = torch.load(out / "state.pt", map_location=among.device, weights_only=True)
     elif settings["target"] == "semantic":
         net.init_head(targets.mean(dim=0))
     else:
@@ -448,7 +552,15 @@ def train(
     if settings["branch"] and check is None and settings["ridge"]:
         # Before the network has learnt from these photographs, while it can be told apart.
         learned = _weight(net, photographs, targets, loss, settings, seed)
-    state = fit(net, loss, photographs, targets, settings, seed, check, state, save_state)
+    try:
+        state = fit(net, loss, photographs, targets, settings, seed, check, state, save_state)
+    except torch.OutOfMemoryError as error:
+        together = settings["at_once"] or settings["batch"]
+        raise InputError(
+            f"{out}: the memory of {among.device} does not hold {together} photographs; "
+            f"train with --set at_once={max(together // 2, 1)} or --set recompute=true, and "
+            "--restart"
+        ) from error
 
     best = state["best"]
     config["trained"] = {"steps": state["step"], "kept_step": best["step"]}
@@ -462,23 +574,30 @@ def train(
         best["net"]["w"] = torch.tensor(learned["w"])
         config["trained"]["fusion"] = learned
     write_json(out / "config.json", config)
-    _write_training_list(out / "train.csv", learnt)
+    if among.is_main_process:
+        _write_training_list(out / "train.csv", learnt)
     weights = {name: tensor.contiguous() for name, tensor in best["net"].items()}
     write_bytes(out / "weights.safetensors", save(weights))
+    among.wait_for_everyone()
     if settings["target"] == "semantic":
         distillation.measure(out, collection, file)
     else:
         evaluation.measure(out, collection)
-    (out / "state.pt").unlink()
+    among.wait_for_everyone()
+    (out / "state.pt").unlink(missing_ok=True)
     return out
 
 
 def soft_targets_of(file: Path, settings: dict, seed: int, data: ratings.Collection) -> Tensor:
-    """The soft targets of ``data`` from ``file``, float32 (N, C); permuted as settings say."""
+    """The soft targets of ``data`` from ``file``, float32 (N, C); permuted as settings say.
+
+    Where the scores are learnt along with them, both: (N, K + C).
+    """
     softmax = distillation.read(file, list(data.table.index))
     if settings["permuted"]:
         softmax = distillation.permuted(softmax, seed)
-    return torch.from_numpy(softmax)
+    shown = torch.from_numpy(softmax)
+    return torch.cat([targets_of(data, "dist"), shown], dim=1) if settings["joint"] else shown
 
 
 def _soft_targets(out: Path, data: ratings.Collection, teacher: str | os.PathLike) -> Path:
@@ -501,6 +620,7 @@ def _start_head(
     settings: dict,
 ) -> None:
     """Start a head from ridge regression or from the constant, as ``settings`` say."""
+    targets = targets[:, : head.fc2.out_features]
     if not settings["ridge"] or head.last == "softmax":  # a softmax of a distribution is none
         head.start_at(targets.mean(dim=0))
         return
@@ -565,13 +685,18 @@ def configuration(
             f"{collection.root / 'ratings.csv'}: holds mean scores only, and {variant} learns "
             "distributions; give the votes n1..nK, or train vgg-imn-mean"
         )
-    semantic = settings["target"] == "semantic"
+    semantic, joint = settings["target"] == "semantic", settings["joint"] > 0
+    if joint and (settings["target"] != "dist" or settings["branch"] or teacher is None):
+        raise InputError(
+            f"--set joint={settings['joint']}: {variant} has no one branch and teacher that it "
+            "takes; leave it out, or train resnet-imn-dist-joint"
+        )
     if semantic and teacher is None:
         raise InputError(
             f"{variant}: has no teacher; give --teacher, a run of an objects variant or soft "
             "targets (.npz)"
         )
-    if teacher is not None and not semantic:
+    if teacher is not None and not (semantic or joint):
         raise InputError(f"{variant}: learns from votes, not from a teacher; leave it out")
     bins = None if means_only else collection.bins
     config = {
@@ -599,8 +724,10 @@ def configuration(
     }
     if objects:
         config["classes"] = collection.classes
-    if semantic:
+    if teacher is not None:
         config["teacher"] = distillation.identity(teacher)
+    if joint:
+        config["shown"] = distillation.classes(teacher)
     return config
 
 
@@ -614,6 +741,7 @@ KEYED_MODULES = (
     "losses",
     "metrics",
     "model",
+    "parallel",
     "ratings",
     "ridge",
     "spp",

@@ -46,10 +46,18 @@ class Variant:
     set: dict = field(default_factory=dict)
 
 
-def _experiment(name: str, loss: str = "huber", **changes) -> Variant:
+def _experiment(
+    name: str, loss: str = "huber", teacher: str | None = None, **changes
+) -> Variant:
     """``resnet-imn-dist`` with something changed."""
     return Variant(
-        f"resnet-imn-dist-{name}", "resnet", "dist", loss, start="objects-resnet", set=changes
+        f"resnet-imn-dist-{name}",
+        "resnet",
+        "dist",
+        loss,
+        start="objects-resnet",
+        teacher=teacher,
+        set=changes,
     )
 
 
@@ -144,6 +152,10 @@ VARIANTS = {
         _experiment("xent", "kl", last="softmax"),
         _experiment("crop", view="crop"),
         _experiment("warp", view="warp"),
+        # The multi-task setting of section 3.3, which "did not bring noticeable improvements".
+        _experiment("joint-weak", teacher="objects-resnet", joint=0.01),
+        _experiment("joint", teacher="objects-resnet", joint=0.1),
+        _experiment("joint-strong", teacher="objects-resnet", joint=1.0),
         # What section 4.2 compares with: labels good and bad in place of scores.
         Variant("resnet-imn-label", "resnet", "mean", "logistic", start="objects-resnet"),
         Variant(
@@ -181,6 +193,9 @@ EXPERIMENTS = (
     "resnet-imn-dist-xent",
     "resnet-imn-dist-crop",
     "resnet-imn-dist-warp",
+    "resnet-imn-dist-joint-weak",
+    "resnet-imn-dist-joint",
+    "resnet-imn-dist-joint-strong",
     "resnet-imn-label",
     "vgg-imn-dist-eucl-1",
     "vgg-imn-dist-1",
@@ -201,6 +216,7 @@ class Profile:
     side: int  # the shorter side in pixels
     view: str = "whole"  # "crop", "warp": squares of as many pixels (images.resize)
     permuted: bool = False  # soft targets dealt out to other photographs: a control
+    joint: float = 0.0  # weight of the loss of what is shown, learnt along with the scores
     flips: bool = True  # mirrored at random while training
     # Network
     vgg: str = "vgg-narrow"
@@ -215,9 +231,12 @@ class Profile:
     threshold: float = 5.0  # mean score above which loss "logistic" calls a photograph good
     pretrained: bool = False  # starts from ImageNet weights, not from the objects task
     frozen: str = ""  # the convolutional layers up to this module are not trained
+    bfloat16: bool = False  # the convolutions computed in it, where the device has it
+    recompute: bool = False  # activations computed again for the gradient, to save memory
     ridge: bool = False  # the head starts from ridge regression, not from the constant
     # Schedule
     batch: int = 32
+    at_once: int = 0  # of a batch pass the network at once (0: a batch is of one shape)
     epochs: float = 10  # times through the training photographs; ignored where steps is set
     steps: int = 0
     interval: int = 0  # steps between two rows of the history (0: an epoch)
@@ -311,7 +330,9 @@ PROFILES = {
             resnet="resnet101",
             hidden=2_048,
             pretrained=True,
+            bfloat16=True,
             batch=128,
+            at_once=16,
             steps=60_000,
             interval=2_000,
             schedule="step",

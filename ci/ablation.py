@@ -82,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.only:
             asked = [job for job in asked if job.variant in options.only]
         folders, seconds, failed = train_all(asked, options.profile, options.jobs)
+        if options.train_only:
+            return int(bool(failed))
         if (training.code_key(), frozen.world_hash()) != made_by:
             raise InputError("apmlib: was changed meanwhile; give the same command again")
         results = measured(folders, asked, options.profile)
@@ -111,6 +113,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--only", nargs="+", choices=variants.VARIANTS, metavar="VARIANT")
     parser.add_argument("--out", type=Path)
+    parser.add_argument(
+        "--train-only", action="store_true", help="into the store; measure and write nothing"
+    )
     options = parser.parse_args(arguments)
     options.seeds = options.seeds or (3 if options.extra else 5)
     if options.only and not options.out:

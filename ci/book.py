@@ -35,6 +35,9 @@ def main() -> int:
     chapters.prepare_environment(ROOT / "data" / "work", out / "ipython")
     wanted = options.chapters or chapters.names()
     try:
+        # Measured alone, a chapter trains what it shows. All in a row find it in the store.
+        if not options.chapters and not options.record:
+            train(wanted, options.profile, out)
         seconds = {name: make(name, options.profile, out) for name in wanted}
         build(out, wanted, strict=not options.chapters)
     except chapters.ChapterError as error:
@@ -70,6 +73,32 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def train(wanted: list[str], profile: str, out: Path) -> None:
+    """Train the networks of Table 1 side by side, one a core, where a chapter needs them.
+
+    Networks of this size keep two cores busier by twos than one does alone.
+    """
+    if profile == "smoke" or None not in [up_to_date(name, profile, out) for name in wanted]:
+        return
+    print("training the networks of the chapters ...", flush=True)
+    command = [sys.executable, str(ROOT / "ci" / "ablation.py"), "--no-install", "--train-only"]
+    if subprocess.run([*command, "--profile", profile, "--seeds", "1"]).returncode:
+        raise chapters.ChapterError("The networks could not be trained: see above.")
+
+
+def up_to_date(name: str, profile: str, out: Path) -> float | None:
+    """The seconds that an executed copy took, None where there is none of today's chapter."""
+    source = chapters.BOOK / f"{name}.ipynb"
+    target = out / "executed" / f"{name}.ipynb"
+    note = target.with_suffix(".json")
+    if not source.exists():
+        raise chapters.ChapterError(f"{source.name} is not in book/")
+    if not target.exists() or not note.exists():
+        return None
+    made = json.loads(note.read_text("utf-8"))
+    return made["seconds"] if made["key"] == chapters.key(source, profile) else None
+
+
 def make(name: str, profile: str, out: Path) -> float:
     """Executed copy of one chapter under ``out``, made unless it is there and up to date.
 
@@ -78,14 +107,11 @@ def make(name: str, profile: str, out: Path) -> float:
     source = chapters.BOOK / f"{name}.ipynb"
     target = out / "executed" / f"{name}.ipynb"
     note = target.with_suffix(".json")
-    if not source.exists():
-        raise chapters.ChapterError(f"{source.name} is not in book/")
+    known = up_to_date(name, profile, out)
+    if known is not None:
+        print(f"{name:28} is up to date", flush=True)
+        return known
     key = chapters.key(source, profile)
-    if target.exists() and note.exists():
-        made = json.loads(note.read_text("utf-8"))
-        if made["key"] == key:
-            print(f"{name:28} is up to date", flush=True)
-            return made["seconds"]
     print(f"{name:28} ...", end=" ", flush=True)
     note.unlink(missing_ok=True)
     seconds = chapters.execute(source, target, profile)

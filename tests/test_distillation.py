@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -261,3 +262,38 @@ def test_a_student_needs_a_teacher_and_others_none(collection, tmp_path):
     with pytest.raises(InputError, match="not from a teacher"):
         train(collection, tmp_path / "run", file, variant="resnet-imn-dist")
     assert not (tmp_path / "run").exists()
+
+
+# --- both at once
+
+
+def test_scores_and_what_is_shown_are_learnt_together(collection, tmp_path):
+    file = given(tmp_path / "soft.npz", collection)
+    variant = "resnet-imn-dist-joint"
+    alone, joint = (
+        train(collection, tmp_path / str(weight), file, variant, joint=weight, epochs=4)
+        for weight in (1e-9, 3.0)
+    )
+    net, config = evaluation.load(joint)
+    assert isinstance(net, model.Joint) and config["shown"] == 4
+    part = collection.split("train")
+    shown = evaluation.photographs(part.table["path"], config["settings"]["side"])
+    soft = torch.from_numpy(distillation.read(file, list(part.table.index)))
+
+    def named(net):
+        of = evaluation.outputs(
+            net, shown, of=lambda x: net.shown(net.head.scaled(net.pool(x)))
+        )
+        return losses.cross_entropy(of, soft).item()
+
+    assert named(net) < named(evaluation.load(alone)[0]) - 0.01
+    scores = evaluation.predict(joint, part)
+    assert list(scores) == ["image", "mean", "std", *(f"p{k}" for k in range(1, 6))]
+    history = pd.read_csv(joint / "history.csv")
+    assert history["l1_mass"].between(0.5, 2).all()  # of the scores alone, without the logits
+
+
+def test_without_a_teacher_or_with_two_branches_nothing_is_learnt_along(collection, tmp_path):
+    for variant in ("vgg-imn-mean", "resnet-ava-dist-m", "resnet-imn-dist-joint"):
+        with pytest.raises(InputError, match="joint=0.5.*train resnet-imn-dist-joint"):
+            train(collection, tmp_path / "run", None, variant, joint=0.5)

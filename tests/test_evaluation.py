@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -95,6 +96,18 @@ def test_evaluate_gives_what_the_metrics_give(run, root):
 
 def test_photographs_of_the_training_set_are_noticed(run, root):
     assert evaluation.evaluate(run, root, "train")["seen_in_training"] == 24
+    evaluation.evaluate(run, root)
+
+
+def test_a_test_set_with_photographs_of_the_training_set_is_refused(run, root, tmp_path):
+    """By their content: here one has another name."""
+    before = (run / "metrics.json").read_text()
+    other = tiny.rated(tmp_path / "root", seed=1)
+    shutil.copy(root / "images" / "000.jpg", other / "images" / "004.jpg")
+    with pytest.raises(InputError, match="1 of 8 photographs.*'test'.*as 004.jpg"):
+        evaluation.evaluate(run, other, fair=True)
+    assert (run / "metrics.json").read_text() == before
+    assert evaluation.evaluate(run, other)["seen_in_training"] == 1
     evaluation.evaluate(run, root)
 
 

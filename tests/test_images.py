@@ -289,10 +289,100 @@ def test_batches_are_shuffled_by_the_seed():
     assert wide != sorted(wide) and wide != sorted(wide, reverse=True)
 
 
+@settings(deadline=None)
+@given(shapes, st.integers(1, 9), st.integers(1, 9), st.integers(0, 5))
+def test_steps_are_full_and_their_groups_of_one_shape(shapes, size, at_once, seed):
+    generator = torch.Generator().manual_seed(seed)
+    found = images.steps(shapes, size, at_once, generator)
+    groups = [group for step in found for group in step]
+    assert sorted(np.concatenate([*groups, []]).tolist()) == list(range(len(shapes)))
+    assert all(1 <= len(group) <= at_once for group in groups)
+    assert all(len({shapes[i] for i in group}) == 1 for group in groups)
+    counts = [sum(map(len, step)) for step in found]
+    assert counts[:-1] == [size] * (len(counts) - 1) and all(counts)
+
+
+def test_without_a_number_at_once_each_batch_of_one_shape_is_a_step():
+    shapes = [(96, 96)] * 5 + [(96, 144)] * 4
+    steps = images.steps(shapes, 3)
+    assert [[group.tolist() for group in step] for step in steps] == [
+        [[0, 1, 2]],
+        [[3, 4]],
+        [[5, 6, 7]],
+        [[8]],
+    ]
+    steps = images.steps(shapes, 4, 3)
+    assert [[group.tolist() for group in step] for step in steps] == [
+        [[0, 1, 2], [3]],
+        [[4], [5, 6, 7]],
+        [[8]],
+    ]
+
+
 def test_no_batch_of_nothing():
     with pytest.raises(ValueError, match="batch_size"):
         images.batches([(96, 96)], 0)
     assert images.batches([], 4) == []
+
+
+# --- reading at a part of the size ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "decoded"),
+    [
+        ((1600, 1280), (400, 320)),  # a quarter: an eighth would be below twice 128
+        ((1600, 1024), (400, 256)),
+        ((1600, 1016), (800, 508)),
+        ((1602, 1281), (401, 321)),  # the last pixels show less than a quarter of four
+        ((1600, 1016), (800, 508)),
+        ((480, 320), (480, 320)),
+    ],
+)
+def test_a_large_jpeg_is_decoded_at_a_part_of_its_size(tmp_path, size, decoded):
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(picture(size[1], size[0])).save(path)
+    assert images.read(path, 128).size == decoded
+    assert images.read(path).size == size
+    assert images.load(path, 128).shape[1:] == images.shape_of(path, 128)
+
+
+@pytest.mark.parametrize(("size", "decoded"), [((1602, 1280), (801, 640)), ((1601, 1280),) * 2])
+def test_of_a_turned_one_only_whole_pixels_are_taken(tmp_path, size, decoded):
+    path = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif[274] = 3
+    Image.fromarray(picture(size[1], size[0])).save(path, exif=exif)
+    assert images.read(path, 128).size == decoded
+
+
+@pytest.mark.parametrize("view", images.VIEWS)
+@pytest.mark.parametrize(
+    ("mode", "orientation", "height", "width"),
+    [("RGB", 6, 1280, 1600), ("L", 1, 1283, 1597), ("CMYK", 1, 1600, 1281)],
+)
+def test_decoding_a_part_changes_less_than_another_filter_would(
+    tmp_path, mode, orientation, height, width, view
+):
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:height, 0:width]
+    edges = 60 * ((y // 37 + x // 53) % 2)[..., None]
+    grain = rng.normal(0, 6, (height, width, 1))
+    pixels = (20 + 0.6 * picture(height, width) + edges + grain).clip(0, 255).astype(np.uint8)
+    path = tmp_path / "photo.jpg"
+    exif = Image.Exif()
+    exif[274] = orientation
+    Image.fromarray(pixels).convert(mode).save(path, quality=92, exif=exif)
+    fast = images.load(path, 128, view=view).permute(1, 2, 0).numpy().astype(float)
+    whole = images.read(path)
+    assert whole.width > images.read(path, 128).width
+    exact = images.resize(whole, 128, view=view).astype(float)
+    assert fast.shape == exact.shape
+    assert np.abs(fast - exact).max() <= 4
+    if view != "crop":
+        shape = exact.shape[1::-1]
+        other = np.asarray(whole.resize(shape, Image.Resampling.BILINEAR)).astype(float)
+        assert np.square(fast - exact).mean() <= np.square(other - exact).mean()
 
 
 # --- photographs in memory or on disk ---------------------------------------------------------

@@ -1,5 +1,7 @@
 """Losses against equation 1 by hand, against torch and against the metrics of the same name."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -136,3 +138,15 @@ def test_logistic_loss_looks_at_the_side_alone():
     assert losses.logistic(score, g).item() == pytest.approx(np.mean(by_hand), rel=1e-6)
     assert losses.logistic(score, g + 0.0) == losses.logistic(score, torch.sign(g - 5) + 5)
     assert losses.logistic(score - 1, g - 1, threshold=4.0) == losses.logistic(score, g)
+
+
+def test_the_joint_loss_by_hand_and_without_what_is_shown():
+    p = torch.tensor([[0.5, 0.1, 0.0, math.log(3)]])
+    g = torch.tensor([[0.5, 0.4, 0.5, 0.5]])
+    shown = -(0.5 * math.log(1 / 4) + 0.5 * math.log(3 / 4))
+    of_scores = losses.euclidean(p[:, :2], g[:, :2]).item()
+    found = losses.joint(p, g, losses.euclidean, 2, 0.1).item()
+    assert found == pytest.approx(of_scores + 0.1 * shown)
+    assert losses.joint(p[:, :2], g, losses.euclidean, 2, 0.1).item() == pytest.approx(
+        of_scores
+    )

@@ -251,6 +251,40 @@ def test_gradients_reach_every_parameter():
     assert without == []
 
 
+@pytest.mark.parametrize(
+    "name", ["resnet18:layer2", "vgg11:conv3", "resnet-narrow", "vgg-narrow"]
+)
+def test_recomputing_gives_the_same_gradients_from_less_memory(name):
+    torch.manual_seed(0)
+    net = APM(backbone(name, width=8), 5, 16).train()
+    x = torch.rand(2, 3, 64, 96)
+    kept, gradients = [], []
+    for recompute in (False, True):
+        net.backbone.recompute = recompute
+        net.zero_grad()
+        sizes = []
+        with torch.autograd.graph.saved_tensors_hooks(
+            lambda t, sizes=sizes: sizes.append(t.numel()) or t, lambda t: t
+        ):
+            net(x).sum().backward()
+        kept.append(sum(sizes))
+        gradients.append([p.grad.clone() for p in net.parameters()])
+    assert all(map(torch.equal, *gradients))
+    assert kept[1] < 0.8 * kept[0]
+
+
+def test_half_precision_stays_inside_the_backbone():
+    torch.manual_seed(0)
+    net = APM(backbone("resnet-narrow"), 5, 16).eval()
+    x = torch.rand(2, 3, 64, 96)
+    exact = net(x)
+    net.backbone.bfloat16 = True
+    assert net.backbone(x).dtype == net(x).dtype == torch.float32
+    rough = net(x)
+    assert not torch.equal(rough, exact)
+    assert torch.allclose(rough, exact, rtol=0.05, atol=0.02)
+
+
 def test_batch_norm_keeps_its_statistics_while_the_rest_trains():
     net = learned(APM(backbone("resnet-narrow", 8, 2), 10)).train()
     net.head.fc2.bias.data.fill_(1)

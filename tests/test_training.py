@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
+from torchvision import models
 
-from apmlib import evaluation, images, losses, ratings, training, variants
+from apmlib import evaluation, images, losses, parallel, ratings, training, variants
 from apmlib.errors import InputError
 from tests import tiny
 
@@ -39,15 +40,17 @@ def test_the_cycle_rises_to_one_and_falls_to_nothing():
     assert 0 < rates[-1] < 1e-5
 
 
-def test_flip_mirrors_some_photographs_and_only_left_to_right():
-    batch = torch.arange(200 * 3 * 2 * 4).reshape(200, 3, 2, 4)
-    flipped = training.flip(batch, torch.Generator().manual_seed(0))
-    same = (flipped == batch).flatten(1).all(1)
-    mirrored = (flipped == batch.flip(-1)).flatten(1).all(1)
-    assert (same ^ mirrored).all()
-    assert 70 < mirrored.sum() < 130
-    again = training.flip(batch, torch.Generator().manual_seed(0))
-    assert torch.equal(flipped, again)
+def test_flip_mirrors_the_chosen_photographs_left_to_right():
+    batch = torch.arange(3 * 3 * 2 * 4).reshape(3, 3, 2, 4)
+    flipped = training.flip(batch, torch.tensor([True, False, True]))
+    assert torch.equal(flipped[1], batch[1])
+    assert flipped[0, 0, 0].tolist() == [3, 2, 1, 0] and flipped[0, 0, 1].tolist() == [
+        7,
+        6,
+        5,
+        4,
+    ]
+    assert torch.equal(flipped[2], batch[2].flip(-1))
 
 
 def test_biases_have_no_weight_decay_and_each_part_its_rate():
@@ -91,6 +94,38 @@ def test_32_photographs_are_learnt_by_heart_in_300_steps(collection):
     start = loss(evaluation.outputs(net, shown), g).item()
     training.fit(net, loss, shown, g, chosen)
     assert loss(evaluation.outputs(net, shown), g).item() < 0.05 * start
+
+
+def test_too_little_memory_is_one_line_that_says_what_to_set(collection, tmp_path, monkeypatch):
+    def fit(*given):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    monkeypatch.setattr(training, "fit", fit)
+    with pytest.raises(InputError, match="hold 8 photographs; .*at_once=4.*recompute=true"):
+        train(collection, tmp_path / "run", at_once=8, batch=16)
+
+
+def test_groups_of_unequal_size_give_the_gradient_of_the_whole_batch(collection):
+    """Seven photographs of one shape as one batch, and as groups of 1, 4 and 2."""
+    part = collection.table.iloc[::3][:7]
+    shown = images.Photographs(list(part["path"]), 64)
+    assert len(set(shown.shapes)) == 1
+    g = torch.tensor(collection.distributions[::3][:7], dtype=torch.float32)
+    loss, gradients, values = training.loss_function(settings()), [], []
+    for sizes in ([7], [1, 4, 2]):
+        torch.manual_seed(0)
+        net = evaluation.build({"settings": settings(width=12), "bins": 5}).train()
+        groups = np.split(np.arange(7), np.cumsum(sizes)[:-1])
+        (mine,) = parallel.deal(groups, shown.shapes, 1)
+        loaded = images.loaded(shown, groups)
+        value, p = training.backward(net, loss, g, mine, loaded, None, parallel.engine())
+        assert p.shape == (7, 5)
+        values.append(value.item())
+        gradients.append([parameter.grad for parameter in net.parameters()])
+    assert values[0] == pytest.approx(values[1], rel=1e-5)
+    for whole, summed in zip(*gradients, strict=True):
+        assert torch.allclose(whole, summed, rtol=1e-3, atol=1e-6)
+        assert whole.abs().max() > 0
 
 
 @pytest.mark.parametrize("interval", [0, 3])
@@ -264,3 +299,19 @@ def test_the_mean_variant_learns_from_mean_scores_alone(tmp_path):
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["cdloss"] is None and metrics["mse"]["value"] >= 0
     assert list(pd.read_csv(run / "predictions.csv")) == ["image", "mean"]
+
+
+def test_the_full_profile_trains_from_a_state_dict(collection, tmp_path):
+    """All that it sets, on a smaller network, photographs and batch."""
+    weights = tmp_path / "resnet18.pth"
+    torch.save(models.resnet18().state_dict(), weights)
+    changed = {"backbone": "resnet18:layer2", "side": 64, "hidden": 16}
+    changed |= {"batch": 10, "at_once": 3, "steps": 4, "interval": 2, "decay_every": 2}
+    run = training.train(
+        "resnet-imn-dist", collection, tmp_path / "run", "full", init=weights, overrides=changed
+    )
+    history = pd.read_csv(run / "history.csv")
+    assert history["step"].tolist() == [2, 4]
+    assert np.allclose(history["lr"], [1e-3, 1e-4])
+    config = json.loads((run / "config.json").read_text())
+    assert config["settings"]["bfloat16"] and config["settings"]["schedule"] == "step"

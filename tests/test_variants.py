@@ -68,7 +68,7 @@ def test_huber_and_euclidean_rows_take_steps_of_the_same_size():
 @pytest.mark.parametrize("profile", ["smoke", "laptop"])
 @pytest.mark.parametrize("name", variants.VARIANTS)
 def test_every_variant_builds_and_fits_its_photographs(profile, name):
-    config = {"settings": variants.settings(name, profile), "bins": 10}
+    config = {"settings": variants.settings(name, profile), "bins": 10, "shown": 30}
     net = evaluation.build(config).eval()
     side = config["settings"]["side"]
     p = net(torch.zeros(1, 3, side, side + 20))
@@ -78,7 +78,7 @@ def test_every_variant_builds_and_fits_its_photographs(profile, name):
 @pytest.mark.parametrize("name", ["vgg-imn-dist", "resnet-imn-dist"])
 def test_the_full_profile_takes_a_step(name):
     settings = variants.settings(name, "full", {"steps": 1, "interval": 0})
-    net = evaluation.build({"settings": settings, "bins": 10})
+    net = evaluation.build({"settings": settings, "bins": 10, "shown": 30})
     net.init_head(torch.full((10,), 0.1))
     shown = images.Photographs([], 500)
     shown.tensors = [torch.zeros(3, 500, 500, dtype=torch.uint8)]
