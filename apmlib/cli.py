@@ -1,7 +1,7 @@
 """The command ``apm``.
 
 Exit status: 0, done; 1, done, but some photographs could not be scored; 2, the input cannot be
-used, one line on standard error says why; 130, interrupted.
+used, one line on standard error says why; 130, interrupted; 143, asked to end (SIGTERM).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import apmlib
 from apmlib import variants
-from apmlib.errors import InputError
+from apmlib.errors import InputError, Stopped
 
 PROG = "apm"
 
@@ -31,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print(f"\n{PROG}: interrupted; {options.interrupted}", file=sys.stderr)
         return 130
+    except Stopped:
+        print(f"\n{PROG}: stopped; {options.interrupted}", file=sys.stderr)
+        return 143
     except BrokenPipeError:  # the reader, such as head, has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -58,9 +61,44 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(report.error)
 
 
+def cache(options: argparse.Namespace) -> int:
+    """``apm data cache``: a copy of a collection at the working size."""
+    from apmlib import cache
+
+    out, left_out = cache.cache(options.root, options.out, options.side)
+    print(f"{out}: shorter side {options.side} at most; train on it with --data {out}")
+    return _left_out(left_out, 1)
+
+
+def import_collection(options: argparse.Namespace) -> int:
+    """``apm data import``: a public collection into ratings.csv and images/."""
+    from apmlib import importing
+
+    name, more = options.name, {"photographs": options.photographs}
+    fitting = {"oasis": ("all",), "koniq": (), "table": ("columns", "scores")}[name]
+    for option in ("all", "columns", "scores"):
+        if getattr(options, option) and option not in fitting:
+            raise InputError(f"--{option}: does not fit {name}; leave it out")
+    if name == "oasis":
+        more |= {"everything": options.all}
+    elif name == "table":
+        columns = options.columns and tuple(options.columns.split(","))
+        if columns and len(columns) != 3:
+            raise InputError(
+                f"--columns {options.columns}: not three names; write IMAGE,RATER,SCORE"
+            )
+        more |= {"columns": columns, "bins": options.scores}
+    done = getattr(importing, name)(options.source, options.root, **more)
+    print(f"{done}\nlook at it with apm data check {options.root}")
+    for image in done.without_ratings:
+        print(f"{PROG}: {image}: nobody rated it", file=sys.stderr)
+    absent = [(image, "is rated, but not there") for image in done.without_photograph]
+    return _left_out(absent, len(done.table))
+
+
 def train(options: argparse.Namespace) -> None:
     """``apm train``: train a variant, or all of Table 1, into run folders."""
-    from apmlib import ratings, runs, training
+    from apmlib import parallel, ratings, runs, training
 
     overrides = _settings(options.set)
     every = options.variant == "all"
@@ -107,6 +145,8 @@ def train(options: argparse.Namespace) -> None:
             overrides=overrides,
             teacher=teacher,
         )
+        if parallel.here()[0]:
+            continue  # the first of several processes speaks for all
         print(f"{name}: {out}, {time.monotonic() - started:.0f} s", file=sys.stderr)
         result = json.loads((out / "metrics.json").read_text())
         if (out / "predictions.csv").is_file():
@@ -124,7 +164,8 @@ def evaluate(options: argparse.Namespace) -> None:
     """``apm evaluate``: measure a run on a split of a collection."""
     from apmlib import evaluation
 
-    result = evaluation.evaluate(options.run, options.data, options.split)
+    fair = options.split != "train"
+    result = evaluation.evaluate(options.run, options.data, options.split, fair=fair)
     if options.json:
         print(json.dumps(result))
     else:
@@ -296,7 +337,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(command=function, **defaults)
         return command
 
-    data = commands.add_parser("data", help="make or check a rated collection")
+    data = commands.add_parser("data", help="make, check or copy a rated collection")
     data_commands = data.add_subparsers(required=True, metavar="COMMAND")
     go_on = "the same command goes on where it stopped"
 
@@ -318,6 +359,56 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add(data_commands, "check", check, "say what is there, missing, unreadable, used")
     sub.add_argument("root", type=Path, metavar="ROOT", help="folder of the collection")
+
+    sub = add(
+        data_commands,
+        "cache",
+        cache,
+        "copy a collection with its photographs at the working size",
+        interrupted=go_on,
+    )
+    sub.add_argument("root", type=Path, metavar="ROOT", help="folder of the collection")
+    sub.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder to write, default ROOT/cache-PX"
+    )
+    sub.add_argument(
+        "--side", type=_positive, default=500, metavar="PX", help="shorter side, default 500"
+    )
+
+    sub = add(
+        data_commands,
+        "import",
+        import_collection,
+        "turn a public collection, as its authors publish it, into ratings.csv and images/",
+        interrupted=go_on,
+    )
+    sub.add_argument(
+        "name",
+        metavar="NAME",
+        choices=("oasis", "koniq", "table"),
+        help="oasis, koniq, or table: any CSV with a row of image, rater, score a rating",
+    )
+    sub.add_argument(
+        "source", type=Path, metavar="SOURCE", help="folder of what you downloaded, or the CSV"
+    )
+    sub.add_argument("root", type=Path, metavar="ROOT", help="folder to write")
+    sub.add_argument(
+        "--photographs",
+        type=Path,
+        metavar="DIR",
+        help="folder of the photographs (default: below SOURCE)",
+    )
+    sub.add_argument(
+        "--all",
+        action="store_true",
+        help="oasis: all 900 photographs, nudes and carcasses among them, not our 400",
+    )
+    sub.add_argument(
+        "--columns", metavar="IMAGE,RATER,SCORE", help="table: names of the three columns"
+    )
+    sub.add_argument(
+        "--scores", type=_positive, metavar="K", help="table: scale 1..K (default: found)"
+    )
 
     sub = add(commands, "train", train, "train a variant into a run folder", interrupted=go_on)
     sub.add_argument(
