@@ -13,7 +13,6 @@ Every map is smoothed as the heat map of figure 5 is, so that they differ in wha
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable
 
 import numpy as np
@@ -57,10 +56,7 @@ def attributions(net: nn.Module, photographs: Tensor, steps: int = STEPS) -> Ten
     the absence of a picture but a bad exposure. Summed, the attributions are the predicted mean
     less that of the plain colour.
     """
-    with warnings.catch_warnings():
-        # captum imports tqdm.auto, which tells every notebook that has no widgets so.
-        warnings.filterwarnings("ignore", "IProgress not found")
-        from captum.attr import IntegratedGradients  # the command line does without captum
+    from captum.attr import IntegratedGradients  # the command line does without captum
 
     net.eval()
     x = photographs.to(next(net.parameters()).device).float()
