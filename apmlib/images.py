@@ -60,17 +60,7 @@ def read(path: str | os.PathLike, side: int = 0) -> Image.Image:
     of 32-bit pixels, huge, or less than 8 pixels high or wide.
     """
     with _open(path) as image:
-        try:
-            if side:
-                image.draft(None, _decoded_size(image, side))  # does nothing but to a JPEG
-            image.load()
-            turn = _UPRIGHT.get(_orientation(image))
-            rgb = _rgb(image)
-        except Exception as error:  # decoders raise whatever they like on broken files
-            raise InputError(
-                f"{path}: cannot be decoded ({_one_line(error)}); get it again or remove it"
-            ) from error
-    return rgb if turn is None else rgb.transpose(turn)
+        return _decoded(image, path, side)
 
 
 def resize(
@@ -132,7 +122,9 @@ def load(
     path: str | os.PathLike, side: int, longest: int | None = None, view: str = "whole"
 ) -> torch.Tensor:
     """Photograph at ``path``, read and resized: uint8 (3, H, W), RGB, shorter side ``side``."""
-    pixels = resize(read(path, side), side, longest, view, size_of(path))
+    with _open(path) as image:
+        size = _upright_size(image)
+        pixels = resize(_decoded(image, path, side), side, longest, view, size)
     return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
 
 
@@ -146,9 +138,7 @@ def shape_of(
 def size_of(path: str | os.PathLike) -> tuple[int, int]:
     """Height and width of the upright photograph at ``path``, from its header alone."""
     with _open(path) as image:
-        # Pillow turns a TIFF by itself, and its size is that of the turned picture already.
-        turned = image.format != "TIFF" and _orientation(image) >= 5
-        return image.size if turned else image.size[::-1]
+        return _upright_size(image)
 
 
 def normalise(batch: torch.Tensor) -> torch.Tensor:
@@ -330,6 +320,28 @@ def _open(path: str | os.PathLike) -> Image.Image:
         image.close()
         raise InputError(f"{path}: {problem}")
     return image
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Height and width of an image that was opened and not decoded yet."""
+    # Pillow turns a TIFF by itself, and its size is that of the turned picture already.
+    turned = image.format != "TIFF" and _orientation(image) >= 5
+    return image.size if turned else image.size[::-1]
+
+
+def _decoded(image: Image.Image, path: str | os.PathLike, side: int) -> Image.Image:
+    """Upright RGB of an opened image, a JPEG by ``side`` perhaps at a part of its size."""
+    try:
+        if side:
+            image.draft(None, _decoded_size(image, side))  # does nothing but to a JPEG
+        image.load()
+        turn = _UPRIGHT.get(_orientation(image))
+        rgb = _rgb(image)
+    except Exception as error:  # decoders raise whatever they like on broken files
+        raise InputError(
+            f"{path}: cannot be decoded ({_one_line(error)}); get it again or remove it"
+        ) from error
+    return rgb if turn is None else rgb.transpose(turn)
 
 
 def _decoded_size(image: Image.Image, side: int) -> tuple[int, int]:
