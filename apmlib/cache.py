@@ -38,6 +38,8 @@ def cache(
     for item in sorted(root.iterdir()):
         if item.name == "images" or item.name.startswith(("cache-", ".")):
             continue
+        if item.resolve() in (out.resolve(), *out.resolve().parents):
+            continue  # the copy itself, or where it lies
         if item.is_dir():
             shutil.copytree(item, out / item.name, dirs_exist_ok=True)
         else:

@@ -69,3 +69,10 @@ def test_what_is_no_photograph_is_left_out_and_named(root):
 def test_the_collection_itself_is_not_written_over(root):
     with pytest.raises(InputError, match="collection itself"):
         cache.cache(root, root)
+
+
+def test_a_copy_inside_the_collection_does_not_copy_itself(root):
+    out = root / "small" / "128"
+    for _ in range(2):
+        assert cache.cache(root, out, side=128) == (out, [])
+    assert sorted(path.name for path in out.iterdir()) == ["images", "ratings.csv"]

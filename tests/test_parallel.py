@@ -103,23 +103,28 @@ def test_two_processes_train_as_one(folder):
     assert np.allclose(one["mean"], two["mean"], atol=1e-4)
 
 
-def test_a_run_that_is_killed_goes_on_to_the_same_weights(folder):
-    killed = (
-        "import os, signal, sys\n"
+def signalled(arguments, folder, by, group, every_step=False):
+    """``apm`` with a process that gets the signal ``by`` when it mirrors that many groups."""
+    program = (
+        "import os, sys\n"
         "from apmlib import cli, training\n"
-        "training.SAVE_EVERY = 0  # a state after every step\n"
-        "flip = training.flip\n"
-        "calls = []\n"
-        "def dying(*given):\n"
+        f"training.SAVE_EVERY = {0 if every_step else 'training.SAVE_EVERY'}\n"
+        "flip, calls = training.flip, []\n"
+        "def signalling(*given):\n"
         "    calls.append(1)\n"
-        f"    if len(calls) == {np.random.default_rng().integers(9, 38)}:\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"    if len(calls) == {group}:\n"
+        f"        os.kill(os.getpid(), {int(by)})\n"
         "    return flip(*given)\n"
-        "training.flip = dying\n"
-        "cli.main(sys.argv[1:])\n"
+        "training.flip = signalling\n"
+        "sys.exit(cli.main(sys.argv[1:]))\n"
     )
+    return run([sys.executable, "-c", program, *arguments[3:]], folder)
+
+
+def test_a_run_that_is_killed_goes_on_to_the_same_weights(folder):
     again = command(folder, "killed")
-    done = run([sys.executable, "-c", killed, *again[3:]], folder)
+    when = np.random.default_rng().integers(9, 38)
+    done = signalled(again, folder, signal.SIGKILL, when, every_step=True)
     assert done.returncode == -signal.SIGKILL
     assert (folder / "killed" / "state.pt").is_file()
     done = run(again, folder)
@@ -130,21 +135,8 @@ def test_a_run_that_is_killed_goes_on_to_the_same_weights(folder):
 
 
 def test_a_run_that_is_asked_to_end_saves_first(folder):
-    asked = (
-        "import os, signal, sys\n"
-        "from apmlib import cli, training\n"
-        "flip = training.flip\n"
-        "calls = []\n"
-        "def asking(*given):\n"
-        "    calls.append(1)\n"
-        "    if len(calls) == 20:\n"
-        "        os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    return flip(*given)\n"
-        "training.flip = asking\n"
-        "sys.exit(cli.main(sys.argv[1:]))\n"
-    )
     again = command(folder, "asked")
-    done = run([sys.executable, "-c", asked, *again[3:]], folder)
+    done = signalled(again, folder, signal.SIGTERM, 20)
     assert done.returncode == 143
     assert done.stderr.strip() == "apm: stopped; the same command goes on where it stopped"
     assert not (folder / "asked" / "weights.safetensors").exists()
