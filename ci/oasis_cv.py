@@ -1,4 +1,4 @@
-"""Five-fold cross-validation on OASIS: the three ResNet rows of Table 1 against a ridge.
+"""OASIS: the three ResNet rows of Table 1 against a ridge by five folds, and the test split.
 
     python ci/oasis_cv.py --data OASIS --init WEIGHTS --teacher SOFT_TARGETS [--jobs N]
 
@@ -7,8 +7,12 @@ each fold ``resnet-imn-dist``, ``resnet-ava-dist`` and ``resnet-ava-dist-m`` are
 ``apm train --profile photos`` trains them, the student on the soft targets of that fold's
 training photographs. A ridge regression, its penalty chosen inside the fold, gets what the
 frozen network sees at the photographs' own size: the l2-normalised 3 x 3 max-pooled pyramid,
-alone and beside the global average. All predict the fifth that they have not seen. Finished
-stages are not trained again. Writes data/results/oasis.json.
+alone and beside the global average. All predict the fifth that they have not seen, the ridge
+also where it learns from fewer photographs.
+
+Then the same settings are trained once more, on all photographs of train and val, measured on
+the test split, and the last row of the table is explained there (section 4.3). Finished stages
+are not trained again. Writes data/results/oasis.json.
 """
 
 import environment
@@ -22,7 +26,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,7 +38,17 @@ from environment import ROOT
 
 sys.path.insert(0, str(ROOT))
 
-from apmlib import evaluation, images, metrics, model, ratings, ridge, training, variants
+from apmlib import (
+    adversarial,
+    evaluation,
+    images,
+    metrics,
+    model,
+    ratings,
+    ridge,
+    training,
+    variants,
+)
 from apmlib.errors import InputError
 from apmlib.home import home
 from apmlib.progress import progress
@@ -43,6 +57,8 @@ from jobs import in_order
 from world_check import commit, machine
 
 FOLDS = 5
+WHOLE = -1  # in place of the number of a fold: all photographs of train and val
+SHARES = (1 / 8, 1 / 4, 1 / 2, 1)  # of a fold's training photographs, for the ridge
 STAGES = {  # each with the one that it starts from
     "resnet-imn-dist": None,
     "resnet-ava-semantic": None,
@@ -60,7 +76,7 @@ PAIRS = (
 
 
 class Job(NamedTuple):
-    """One stage of one fold."""
+    """One stage of one fold, or of the ``WHOLE``."""
 
     variant: str
     fold: int
@@ -92,18 +108,19 @@ def _main(options: argparse.Namespace) -> int:
     table = collection.table
     before = {
         Job(name, i): start and Job(start, i)
-        for i in range(FOLDS)
+        for i in (*range(FOLDS), WHOLE)
         for name, start in STAGES.items()
     }
     task = functools.partial(train, options=options)
     folders, seconds = {}, dict.fromkeys(STAGES, 0.0)
     for job, result, error in in_order(task, before, options.jobs):
         if error:
-            print(f"{job.variant}, fold {job.fold}: failed\n{error}", file=sys.stderr)
+            print(f"{job.variant}, {job.fold}: failed\n{error}", file=sys.stderr)
             return 1
         folders[job], took = result
-        seconds[job.variant] += took
-        print(f"{job.variant}, fold {job.fold}: {took:.0f} s", flush=True)
+        seconds[job.variant] += 0 if job.fold == WHOLE else took
+        where = "whole" if job.fold == WHOLE else f"fold {job.fold}"
+        print(f"{job.variant}, {where}: {took:.0f} s", flush=True)
     predicted = {
         name: joined([folders[Job(name, i)] for i in range(FOLDS)], table) for name in ROWS
     }
@@ -111,14 +128,23 @@ def _main(options: argparse.Namespace) -> int:
     blocks = own_size_features(table["path"], options.init)
     for name, x in zip(RIDGES, (blocks[0], np.hstack(blocks)), strict=True):
         predicted[name], penalties[name] = ridge_predictions(x, collection.distributions, fold)
-    result = compare(predicted, collection.counts)
+    result = {"profile": "photos"} | compare(predicted, collection.counts)
+    result["ridge_by_photographs"] = by_photographs(blocks[0], collection, fold)
+    result["collection"] = about(ratings.read(options.data))
+    whole = {name: folders[Job(name, WHOLE)] for name in STAGES}
+    result["test"] = {
+        name: json.loads((whole[name] / "metrics.json").read_text("utf-8")) for name in ROWS
+    }
+    result["explained"] = explained(whole[ROWS[-1]], ratings.read(options.data).split("test"))
     result["training_seconds"] = {name: round(took) for name, took in seconds.items()}
     result["provenance"] = {
         "command": "python ci/oasis_cv.py --data OASIS --init WEIGHTS --teacher SOFT_TARGETS"
         f" --seed {options.seed} --jobs {options.jobs}",
         "commit": commit(),
         "code": training.code_key(),
-        "seeds": {"folds": options.seed, "training": options.seed},
+        "world": None,  # nothing here is simulated
+        "modules": {"names": ["adversarial"], "code": training.code_key(["adversarial"])},
+        "seeds": {"folds": options.seed, "runs": [options.seed]},
         "split_hash": ratings.split_hash(table.index),
         "weights_sha256": evaluation.file_hash(options.init),
         "teacher_sha256": evaluation.file_hash(options.teacher),
@@ -150,8 +176,12 @@ def train(
 
     ``first`` is the same of the job that it starts from, None where that is the weights.
     """
-    collection, fold = folded(options)
-    parts = collection.table.assign(split=np.where(fold == job.fold, "test", "train"))
+    if job.fold == WHOLE:
+        collection = ratings.read(options.data)
+    else:
+        collection, fold = folded(options)
+        parts = collection.table.assign(split=np.where(fold == job.fold, "test", "train"))
+        collection = replace(collection, table=parts)
     name = f"{training.code_key()}-{options.seed}-{job.fold}-{job.variant}"
     out = home() / "oasis" / name
     record = out / "seconds.json"
@@ -159,7 +189,7 @@ def train(
     semantic = variants.variant(job.variant).target == "semantic"
     training.train(
         job.variant,
-        replace(collection, table=parts),
+        collection,
         out,
         "photos",
         options.seed,
@@ -188,6 +218,61 @@ def ridge_predictions(
         p[outside] = np.maximum(x[outside] @ weight.numpy() + bias.numpy(), 0)
         penalties.append(penalty)
     return p, penalties
+
+
+def by_photographs(x: np.ndarray, collection: ratings.Collection, fold: np.ndarray) -> dict:
+    """By number of photographs to learn from: how far a ridge of ``x`` is off, out of fold."""
+    g, true = collection.distributions, collection.means
+    order = np.random.default_rng(0).permutation(len(g))
+    place = np.argsort(order)  # of each photograph in the random order
+    found = {}
+    for share in SHARES:
+        p = np.zeros_like(g)
+        for i in range(FOLDS):
+            inside = np.flatnonzero(fold != i)
+            inside = inside[np.argsort(place[inside])][: round(share * len(inside))]
+            weight, bias, _ = ridge.fit(torch.tensor(x[inside]), torch.tensor(g[inside]))
+            p[fold == i] = np.maximum(x[fold == i] @ weight.numpy() + bias.numpy(), 0)
+        found[len(inside)] = {
+            name: _entry(metrics.bootstrap(measure, metrics.mean(p), true))
+            for name, measure in (("mse", metrics.mse), ("rho", metrics.rho))
+        }
+    return found
+
+
+def about(collection: ratings.Collection) -> dict:
+    """What the votes of a collection are like, and how well votes drawn again predict them."""
+    counts, g = collection.counts, collection.distributions
+    votes = counts.sum(axis=1)
+    again = np.random.default_rng(0).multinomial(votes, g)
+    return {
+        "photographs": {name: len(collection.split(name)) for name in ratings.SPLITS},
+        "bins": collection.bins,
+        "votes": {"mean": votes.mean(), "low": int(votes.min()), "high": int(votes.max())},
+        "mean": collection.means.mean(),
+        "std of means": collection.means.std(),
+        "std of scores": metrics.std(g).mean(),
+        "empty bins": (counts == 0).any(axis=1).mean(),
+        "drawn again": metrics.report(again, counts),
+    }
+
+
+def explained(run: Path, part: ratings.Collection) -> dict:
+    """How far mean scores go where the pixels are changed (section 4.3)."""
+    net, config, bins = adversarial.scorer(run)
+    seen = evaluation.seen_as(config["settings"])
+    shown = evaluation.photographs(part.table["path"], **seen)
+    moved = {}
+    for name, direction in adversarial.DIRECTIONS.items():
+        moves = np.zeros(len(shown))
+        for rows, batch in adversarial.modifications(net, shown, direction, bins=bins):
+            moves[rows] = metrics.mean(batch.after) - metrics.mean(batch.before)
+        moved[name] = _entry(metrics.bootstrap(metrics.average, moves))
+    return {"n": len(shown), "descent": asdict(adversarial.Descent()), "moved": moved}
+
+
+def _entry(found: metrics.Interval) -> dict[str, float]:
+    return dict(zip(("value", "low", "high"), found, strict=True))
 
 
 def own_size_features(paths: pd.Series, init: Path) -> list[np.ndarray]:
@@ -234,10 +319,7 @@ def compare(predicted: dict[str, np.ndarray], counts: np.ndarray) -> dict:
             "mse": metrics.paired(metrics.mse, *means, true),
             "rho": metrics.paired(metrics.rho, *means, true),
         }
-        differences[" less ".join(names)] = {
-            key: dict(zip(("value", "low", "high"), entry, strict=True))
-            for key, entry in found.items()
-        }
+        differences[" less ".join(names)] = {key: _entry(entry) for key, entry in found.items()}
     return {
         "what": "out-of-fold predictions of all folds; differences over photographs, paired",
         "n": len(counts),

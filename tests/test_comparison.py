@@ -275,6 +275,8 @@ def test_results_of_other_code_or_another_world_are_stale(monkeypatch):
     assert not comparison.stale(json.loads(json.dumps({"provenance": now})))
     assert comparison.stale({"provenance": now | {"code": "other"}})
     assert comparison.stale({"provenance": now | {"world": "other"}})
+    assert not comparison.stale({"provenance": now | {"world": None}})
+    assert comparison.stale({"provenance": {"code": training.code_key()}})
     assert comparison.stale({})
     further = {"names": ["adversarial"], "code": training.code_key(["adversarial"])}
     assert not comparison.stale({"provenance": now | {"modules": further}})
