@@ -313,13 +313,16 @@ def compare(predicted: dict[str, np.ndarray], counts: np.ndarray) -> dict:
         means = metrics.mean(a), metrics.mean(b)
         kls = metrics.kl(counts, a), metrics.kl(counts, b)
         cdlosses = metrics.cdloss(a, counts), metrics.cdloss(b, counts)
-        found = {
-            "kldiv": metrics.paired(metrics.average, *kls),
-            "cdloss": metrics.paired(metrics.average, *cdlosses),
-            "mse": metrics.paired(metrics.mse, *means, true),
-            "rho": metrics.paired(metrics.rho, *means, true),
+        compared = {
+            "kldiv": (metrics.average, *kls),
+            "cdloss": (metrics.average, *cdlosses),
+            "mse": (metrics.mse, *means, true),
+            "rho": (metrics.rho, *means, true),
         }
-        differences[" less ".join(names)] = {key: _entry(entry) for key, entry in found.items()}
+        differences[" less ".join(names)] = {
+            key: _entry(metrics.paired(*what)) | {"detectable": metrics.detectable(*what)}
+            for key, what in compared.items()
+        }
     return {
         "what": "out-of-fold predictions of all folds; differences over photographs, paired",
         "n": len(counts),
