@@ -1,7 +1,8 @@
-"""Draw the picture of the front page anew: ``python ci/front.py``.
+"""Draw the pictures of the front page and of the README anew: ``python ci/front.py``.
 
-The best three photographs of each category, by the taste of the simulated crowd, among some
-hundreds; the first row shows the best of all. Writes ``book/images/front.webp``.
+``book/images/front.webp``: the best three photographs of each category, by the taste of the
+simulated crowd, among some hundreds; the first row shows the best of all.
+``book/images/shows.webp``: figures of the book as ``make book`` computed it.
 """
 
 import environment
@@ -9,9 +10,12 @@ import environment
 if __name__ == "__main__":
     environment.enter()
 
+import base64
+import io
+import sys
 import tempfile
-from pathlib import Path
 
+import nbformat
 import numpy as np
 from PIL import Image
 
@@ -20,6 +24,12 @@ from apmlib.simulated.render import render
 from environment import ROOT
 
 WIDTH, GAP, ROW = 1440, 8, 250
+EXECUTED = ROOT / "_build" / "laptop" / "executed"
+SHOWN = {  # what the README shows of the book
+    "11-results": "fig-11-highest",
+    "12-looking-inside": "fig-12-five",
+    "13-making-it-better": "fig-13-first",
+}
 
 
 def choose(images: int = 1200, seed: int = 0, each: int = 2) -> list[dict]:
@@ -61,16 +71,41 @@ def sheet(latents: list[dict]) -> Image.Image:
             line.paste(picture, (left, 0))
             left += width + GAP
         lines.append(line)
+    return stacked(lines)
+
+
+def stacked(lines: list[Image.Image]) -> Image.Image:
+    """Pictures of one width, one below the other."""
     total = sum(line.height for line in lines) + GAP * (len(lines) - 1)
-    whole, top = Image.new("RGB", (WIDTH, total), "white"), 0
+    whole, top = Image.new("RGB", (lines[0].width, total), "white"), 0
     for line in lines:
         whole.paste(line, (0, top))
         top += line.height + GAP
     return whole
 
 
+def figure(chapter: str, name: str) -> Image.Image:
+    """A figure of an executed chapter."""
+    for cell in nbformat.read(EXECUTED / f"{chapter}.ipynb", as_version=4).cells:
+        if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
+            data = next(o.data["image/png"] for o in cell.outputs if "image/png" in o.data)
+            return Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")
+    raise KeyError(f"{chapter} has no {name}")
+
+
+def shows() -> Image.Image:
+    """The figures of ``SHOWN`` at one width."""
+    found = [figure(*item) for item in SHOWN.items()]
+    width = min(picture.width for picture in found)
+    sizes = [(width, round(picture.height * width / picture.width)) for picture in found]
+    return stacked([picture.resize(size) for picture, size in zip(found, sizes, strict=True)])
+
+
 if __name__ == "__main__":
-    path = Path(ROOT) / "book" / "images" / "front.webp"
-    path.parent.mkdir(exist_ok=True)
-    sheet(choose()).save(path, quality=72, method=6)
-    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KB")
+    if not EXECUTED.is_dir():
+        sys.exit("front.py: the book has not been made; call make book first")
+    for name, picture in (("front", sheet(choose())), ("shows", shows())):
+        path = ROOT / "book" / "images" / f"{name}.webp"
+        path.parent.mkdir(exist_ok=True)
+        picture.save(path, quality=72, method=6)
+        print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KB")
