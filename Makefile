@@ -1,7 +1,7 @@
 PYTHON ?= python3
 PROFILE ?= laptop
 
-.PHONY: help book test ablation ablation-extra inside edits bench lab strip
+.PHONY: help book test ablation ablation-extra inside edits bench lab strip student
 
 help: ## what can be made
 	@$(PYTHON) ci/help.py
@@ -30,5 +30,8 @@ bench: ## speed and memory, as ratios measured in one run, into data/results/ (a
 lab: ## JupyterLab on the chapters
 	@$(PYTHON) ci/lab.py
 
-strip: ## remove the outputs from the chapters, as they are kept in git
+strip: ## the chapters as they are kept in git: no outputs, and the cell that installs the package
 	@$(PYTHON) ci/strip.py
+
+student: ## copies of the chapters without the solutions, to work in, into _build/student/
+	@$(PYTHON) ci/student.py

@@ -24,8 +24,11 @@ from pathlib import Path
 import yaml
 
 import chapters
+import needs
 import pages
 from environment import ROOT
+
+CONFIG = ROOT / "_config.yml"
 
 
 def main() -> int:
@@ -131,10 +134,15 @@ def build(out: Path, wanted: list[str], strict: bool = True) -> None:
     shutil.copytree(chapters.BOOK, stage, ignore=shutil.ignore_patterns("*.ipynb", ".*"))
     for name in wanted:
         shutil.copyfile(out / "executed" / f"{name}.ipynb", stage / f"{name}.ipynb")
+    write(stage / "chapter-needs.md", needs.table(wanted))
     if not strict:
         choose(stage / "_toc.yml", wanted)
+    config = out / "_config.yml"
+    write(config, yaml.safe_dump(configuration(), sort_keys=False))
     html, stamp = out / "html", out / "html.key"
-    key = _key([*stage.rglob("*"), ROOT / "_config.yml", ROOT / "ci" / "constraints.txt"])
+    # One page is made of the package's docstrings.
+    package = (ROOT / "apmlib").rglob("*.py")
+    key = _key([*stage.rglob("*"), config, ROOT / "ci" / "constraints.txt", *package])
     if strict and stamp.exists() and stamp.read_text("utf-8") == key:
         print("pages                        are up to date")
         return
@@ -145,11 +153,14 @@ def build(out: Path, wanted: list[str], strict: bool = True) -> None:
     # Jupyter Book has no `python -m`, and its script need not be on the path.
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     command += ["build", str(stage), "--path-output", str(site), "--all", "--quiet"]
-    command += ["--config", str(ROOT / "_config.yml"), "--keep-going"] + ["-W"] * strict
+    command += ["--config", str(config), "--keep-going"] + ["-W"] * strict
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     built = site / "_build" / "html"
     if done.returncode != 0 or not (built / "index.html").exists():
         raise chapters.ChapterError(f"{done.stdout}\nThe pages have errors.")
+    for name in wanted:
+        # What a page offers to download is the chapter to run, not the copy that was run.
+        shutil.copyfile(chapters.BOOK / f"{name}.ipynb", built / "_sources" / f"{name}.ipynb")
     found = pages.problems(built)
     if found and strict:
         raise chapters.ChapterError("\n".join(found))
@@ -159,6 +170,20 @@ def build(out: Path, wanted: list[str], strict: bool = True) -> None:
     shutil.rmtree(site, ignore_errors=True)
     if strict:
         write(stamp, key)
+
+
+def configuration() -> dict:
+    """Jupyter Book's configuration: ``_config.yml``, less what needs an address it lacks.
+
+    Its paths are absolute, so that the file may lie elsewhere.
+    """
+    config = yaml.safe_load(CONFIG.read_text("utf-8"))
+    extensions = config["sphinx"]["local_extensions"]
+    extensions.update({name: str(ROOT / path) for name, path in extensions.items()})
+    if not config["repository"]["url"]:
+        del config["repository"], config["launch_buttons"]
+        config["html"]["use_repository_button"] = False
+    return config
 
 
 def choose(toc: Path, wanted: list[str]) -> None:

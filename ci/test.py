@@ -2,7 +2,7 @@
 
 Style, unit tests, and beside them every chapter at the smoke profile: executed by papermill,
 executed again by nbval, each alone from an empty work folder, every output compared, and built
-into pages with warnings as errors.
+into pages with warnings as errors, which a browser opens.
 """
 
 import environment
@@ -18,6 +18,7 @@ import time
 import xml.etree.ElementTree as xml
 
 import book
+import browser
 import chapters
 from environment import ROOT
 
@@ -66,6 +67,7 @@ def main() -> int:
     nbval += executed or [str(OUT / "executed")]
     step("nbval, every output compared", lambda: _end("nbval", _begin("nbval", *nbval)))
     step("pages, a warning is an error", _build)
+    step("pages in a browser", _browse)
     step("unit tests, begun before the chapters", lambda: _end("unit", unit))
 
     print("\n" + "\n".join(report))
@@ -132,6 +134,20 @@ def _build() -> tuple[int, int, int]:
         print(error)
         return 0, 1, 0
     return 1, 0, 0
+
+
+def _browse() -> tuple[int, int, int]:
+    chromium = browser.find()
+    if chromium is None:
+        print(f"skipped: {browser.ABSENT}")
+        return 0, 0, 1
+    if not (OUT / "html").exists():
+        print("not opened: there are no pages")
+        return 0, 1, 0
+    found = browser.problems(OUT / "html", chromium)
+    print(browser.report(found))
+    bad = sum(map(bool, found.values()))
+    return len(found) - bad, bad, 0
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ import book  # noqa: E402
 import chapters  # noqa: E402
 import compare_figures  # noqa: E402
 import environment  # noqa: E402
+import needs  # noqa: E402
 import pages  # noqa: E402
 import strip  # noqa: E402
 
@@ -133,17 +134,30 @@ def code_lines(path):
     return found
 
 
-@pytest.mark.parametrize("document", ["README.md", "book/index.md"])
+def targets():
+    return set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
+
+
+def commands(document):
+    """What a document tells its readers to make, and the programs that it names."""
+    lines = code_lines(ROOT / document)
+    made = {line.split()[1] for line in lines if re.match(r"make \w", line)}
+    return made, {word for line in lines for word in re.findall(r"\bci/\w+\.py", line)}
+
+
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "book/index.md", "book/teaching.md"]
+)
 def test_commands_of_a_document_exist(document):
-    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text("utf-8"), re.M)
-    commands = code_lines(ROOT / document)
-    made = [line.split()[1] for line in commands if line.startswith("make ")]
-    programs = [
-        word for line in commands for word in line.split() if re.match(r"ci/\w+\.py", word)
-    ]
-    assert {"book", "test"} <= set(made) <= set(targets)
-    assert {"ci/book.py", "ci/test.py"} <= set(programs)
+    made, programs = commands(document)
+    assert {"book"} <= made <= targets()
     assert all((ROOT / program).exists() for program in programs)
+
+
+@pytest.mark.parametrize("document", ["README.md", "book/index.md"])
+def test_two_commands_with_make_and_without(document):
+    made, programs = commands(document)
+    assert {"book", "test"} <= made and {"ci/book.py", "ci/test.py"} <= programs
 
 
 def test_apm_commands_of_the_readme_parse():
@@ -172,6 +186,23 @@ def test_make_help_names_every_target():
     )
     for target in ("book", "test", "ablation", "ablation-extra", "lab", "help"):
         assert f"make {target}" in shown.stdout
+
+
+def test_published_is_what_the_two_commands_make():
+    path = ROOT / ".github" / "workflows" / "pages.yml"
+    jobs = yaml.safe_load(path.read_text("utf-8"))["jobs"]
+    steps = jobs["build"]["steps"]
+    assert [step["run"] for step in steps if "run" in step] == ["make book", "make test"]
+    assert {"book", "test"} <= targets()
+    (python,) = [
+        step["with"]["python-version"] for step in steps if "setup-python" in str(step)
+    ]
+    assert SpecifierSet(project()["requires-python"]).contains(python)
+    (published,) = [step["with"]["path"] for step in steps if "upload-pages" in str(step)]
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    profile = re.search(r"^PROFILE \?= (\w+)$", makefile, re.M)[1]
+    assert published == f"_build/{profile}/html"
+    assert jobs["publish"]["needs"] == "build"
 
 
 def test_ci_runs_the_tests():
@@ -214,6 +245,68 @@ def test_chapter_has_its_parameters(path):
         cell for cell in source(path).cells if "parameters" in cell.metadata.get("tags", [])
     ]
     assert [cell.source for cell in tagged] == ['profile = "laptop"\nseed = 0']
+
+
+@every_chapter
+def test_chapter_installs_what_a_bare_kernel_lacks(path):
+    (cell,) = [cell for cell in source(path).cells if cell.id == strip.INSTALL]
+    assert cell == strip.install_cell(), "`make strip` writes it"
+    first = next(cell for cell in source(path).cells if cell.cell_type == "code")
+    assert first.id == strip.INSTALL
+
+
+def test_address_in_the_cell_is_that_of_the_configuration(tmp_path, monkeypatch):
+    monkeypatch.setattr(strip, "CONFIG", tmp_path / "_config.yml")
+    for address in ("", "https://github.com/someone/a-book"):
+        text = yaml.safe_dump({"repository": {"url": address}})
+        (tmp_path / "_config.yml").write_text(text, "utf-8")
+        assert f'    address = "{address}"\n' in strip.install_cell().source
+
+
+@pytest.mark.parametrize("address", ["", "nowhere/a-book"])
+def test_cell_in_a_kernel_with_the_package_does_nothing(address, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "run", None)
+    names = {}
+    exec(strip.install_cell().source.replace('""', f'"{address}"'), names)
+    assert "clone" not in names and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["book", "elsewhere"])
+def test_cell_in_a_bare_kernel_installs_the_clone(where, tmp_path, monkeypatch):
+    clone = tmp_path if where == "book" else tmp_path / where / "judging-photographs"
+    (tmp_path / where).mkdir()
+    monkeypatch.chdir(tmp_path / where)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    called = []
+
+    def run(command, check):
+        called.append([str(word) for word in command])
+
+    monkeypatch.setattr(subprocess, "run", run)
+    if where == "book":
+        (tmp_path / "ci").mkdir()
+        (tmp_path / "ci" / "constraints.txt").write_text("", "utf-8")
+    code = strip.install_cell().source.replace(
+        'address = ""', 'address = "https://x.example/y"'
+    )
+    exec(code, {})
+    if where == "elsewhere":
+        assert called.pop(0)[-2:] == ["https://x.example/y", str(clone)]
+    (command,) = called
+    assert command[1:4] == ["-m", "pip", "install"] and "--quiet" in command
+    assert command[command.index("-c") + 1] == str(clone / "ci" / "constraints.txt")
+    assert command[command.index("-e") + 1] == f"{clone}[book]"
+    assert sys.path[0] == str(clone)
+
+
+def test_cell_with_no_clone_and_no_address_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code = re.sub(r'address = ".*"', 'address = ""', strip.install_cell().source)
+    with pytest.raises(ModuleNotFoundError, match="in a clone of the book"):
+        exec(code, {})
 
 
 @every_chapter
@@ -453,9 +546,79 @@ def test_second_execution_must_give_every_output_again(kernels):
     assert failed == ["02-number.ipynb::Cell 3", "03-picture.ipynb::Cell 2"], done.stdout
 
 
+def small_book(folder, monkeypatch):
+    """A book of a front page and one chapter, as a place to build it in."""
+    source, out = folder / "book", folder / "out"
+    (source / "logo").mkdir(parents=True)
+    for logo in (ROOT / "book" / "logo").iterdir():
+        (source / "logo" / logo.name).write_bytes(logo.read_bytes())
+    toc = "format: jb-book\nroot: index\nparts:\n- chapters:\n  - file: 01-x\n"
+    (source / "_toc.yml").write_text(toc, "utf-8")
+    (source / "references.bib").write_text("", "utf-8")
+    (source / "index.md").write_text("# One\n", "utf-8")
+    opening = "# X\n\n**It needs** nothing. **Time** a minute to read; to run none."
+    chapter = notebook("1 + 1")
+    chapter.cells.insert(0, v4.new_markdown_cell(opening))
+    nbformat.write(chapter, source / "01-x.ipynb")
+    (out / "executed").mkdir(parents=True)
+    chapter.cells[-1].update(execution_count=1, outputs=[v4.new_output("stream", text="2")])
+    nbformat.write(chapter, out / "executed" / "01-x.ipynb")
+    monkeypatch.setattr(chapters, "BOOK", source)
+    return out
+
+
+def links(page):
+    return [a.get("href", "") for a in BeautifulSoup(page, "html.parser").find_all("a")]
+
+
+@pytest.mark.parametrize("address", ["", "https://github.com/someone/a-book"])
+def test_buttons_of_a_chapter_point_at_what_there_is(address, tmp_path, monkeypatch):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    config["repository"]["url"] = address
+    (tmp_path / "_config.yml").write_text(yaml.safe_dump(config), "utf-8")
+    monkeypatch.setattr(book, "CONFIG", tmp_path / "_config.yml")
+    out = small_book(tmp_path, monkeypatch)
+    book.build(out, ["01-x"])
+    found = links((out / "html" / "01-x.html").read_text("utf-8"))
+    downloaded = out / "html" / "_sources" / "01-x.ipynb"
+    assert "_sources/01-x.ipynb" in found
+    assert downloaded.read_bytes() == (tmp_path / "book" / "01-x.ipynb").read_bytes()
+    elsewhere = [link for link in found if "someone/a-book" in link]
+    if address:
+        assert sorted(elsewhere) == [
+            "https://colab.research.google.com/github/someone/a-book/blob/main/book/01-x.ipynb",
+            address,
+            "https://mybinder.org/v2/gh/someone/a-book/main?urlpath=lab/tree/book/01-x.ipynb",
+        ]
+    else:
+        assert elsewhere == []
+    launched = [link for link in found if "colab" in link or "mybinder" in link]
+    assert bool(launched) == bool(address)
+
+
+def test_page_of_the_package_names_every_module():
+    page = (ROOT / "book" / "api.md").read_text("utf-8")
+    named = re.findall(r"automodule:: (apmlib[\w.]*)\n   :members:", page)
+    assert named == re.findall(r"^### `(apmlib[\w.]*)`$", page, re.M)
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "apmlib").rglob("*.py")
+        if path.name != "__init__.py" and path.parent.name != "scenes"
+    }
+    assert set(named) == modules and len(named) == len(modules)
+
+
+def test_guide_has_a_row_for_every_chapter():
+    table = needs.table(chapters.names())
+    for name in chapters.names():
+        (row,) = [line for line in table.splitlines() if line.startswith(f"| {{doc}}`{name}`")]
+        assert row.count("|") == 5
+    assert [needs.minutes(s) for s in (3, 91, 360)] == ["1 min", "2 min", "6 min"]
+
+
 def test_config_keeps_pages_offline_and_sources_unexecuted():
     config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
     assert config["execute"]["execute_notebooks"] == "off"
     assert config["sphinx"]["config"]["nb_ipywidgets_js"] == {}
-    assert "sphinx-mathjax-offline" in config["sphinx"]["extra_extensions"]
+    assert "sphinx-mathjax-offline" in config["sphinx"]["config"]["extensions"]
     assert config["sphinx"]["config"]["numfig"] is True
