@@ -186,6 +186,7 @@ def table(
     photographs: str | os.PathLike | None = None,
     columns: tuple[str, str, str] | None = None,
     bins: int | None = None,
+    again: bool = False,
 ) -> Imported:
     """Any table with a row for each rating: image, rater, score.
 
@@ -193,7 +194,8 @@ def table(
     are below its folder, or below ``photographs``. ``columns`` names those of image, rater and
     score, which are recognised by usual names otherwise. An image is a file name, with or
     without its suffix, and with the folders that tell it from another. Scores are whole numbers
-    from 1 to ``bins``, by default the highest score that was given.
+    from 1 to ``bins``, by default the highest score that was given. ``again`` writes a
+    ratings.csv that is there already anew, since the table has grown.
     """
     path = Path(source)
     if bins is not None and not 2 <= bins <= MOST:
@@ -204,7 +206,7 @@ def table(
     frame = _read(path, wanted, "name the three by --columns IMAGE,RATER,SCORE")
     counts, blank = _counted(path, frame, bins)
     votes = counts.rename_axis("name").reset_index()
-    return _assembled(root, path.parent, photographs, votes, blank=blank)
+    return _assembled(root, path.parent, photographs, votes, blank=blank, again=again)
 
 
 # --- Reading what is given -------------------------------------------------------------------
@@ -384,6 +386,7 @@ def _assembled(
     votes: pd.DataFrame,
     unrated: list[str] | tuple = (),
     blank: int = 0,
+    again: bool = False,
 ) -> Imported:
     """Link the photographs of ``votes`` and write ratings.csv.
 
@@ -411,7 +414,8 @@ def _assembled(
     columns = [name for name in votes if re.fullmatch(r"n[0-9]+", name)]
     columns = ["image", *columns, *(name for name in ("category", "split") if name in votes)]
     result = votes.loc[wanted & here, columns].reset_index(drop=True)
-    _check_free(root, result)
+    if not again:
+        _check_free(root, result)
     chosen = [files[place] for place, use in zip(places, wanted & here, strict=True) if use]
     pairs = list(zip(chosen, result["image"], strict=True))
     for path, image in progress(pairs, "photographs"):
