@@ -237,6 +237,17 @@ def improve(options: argparse.Namespace) -> int:
     return _left_out(skipped, len(records))
 
 
+def report(options: argparse.Namespace) -> int:
+    """``apm report``: a page and its notebook on how a run does on a rated collection."""
+    from apmlib import report
+
+    skipped = report.report(
+        options.run, options.data, options.out, options.split, options.explain
+    )
+    print(options.out / "report.html")
+    return _left_out(skipped, 1)
+
+
 def _left_out(skipped: list[tuple[str, str]], done: int) -> int:
     """Name what could not be used; the exit status: 2 where nothing could."""
     for name, reason in skipped:
@@ -316,6 +327,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
+
+
+def _whole(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is below 0")
     return number
 
 
@@ -497,6 +515,25 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("run", type=Path, metavar="RUN")
     sub.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO_OR_FOLDER")
     sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+
+    sub = add(
+        commands,
+        "report",
+        report,
+        "write a page on how a run does on a rated collection, and the notebook behind it",
+        interrupted="what is in --out is as it was",
+    )
+    sub.add_argument("run", type=Path, metavar="RUN")
+    sub.add_argument("--data", type=Path, required=True, metavar="ROOT")
+    sub.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
+    sub.add_argument("--split", default="test", metavar="SPLIT", help="train, val or test")
+    sub.add_argument(
+        "--explain",
+        type=_whole,
+        default=3,
+        metavar="N",
+        help="photographs that get heat maps, default 3",
+    )
     return parser
 
 

@@ -254,7 +254,7 @@ def summary(
     found = _measured(runs, part, draws, seed)
     references = {
         name: _measures([p], part, draws, seed)
-        for name, p in _references(part, configs[0], crowd).items()
+        for name, p in reference_predictions(part, configs[0], crowd).items()
     }
     result = about | _about(part, split)
     result |= {key: found[key] and _entry(*found[key], seed) for key in evaluation.METRICS}
@@ -471,10 +471,14 @@ def _reference(values: np.ndarray, drawn: np.ndarray, reason: str | None) -> dic
     return {"value": value, "low": low, "high": high}
 
 
-def _references(
-    part: ratings.Collection, config: dict, crowd: simulated_crowd.Crowd | None
+def reference_predictions(
+    part: ratings.Collection, config: dict, crowd: simulated_crowd.Crowd | None = None
 ) -> dict[str, np.ndarray]:
-    """Predictions of the constant and, in a simulated world, of both ceilings."""
+    """Predictions of the constant and, in a simulated world, of both ceilings.
+
+    "constant" is that of the run of ``config``, (N, K), or (N,) where it has seen mean scores
+    only; "image" and "vote" are (N, K), for the votes of ``crowd``, or None for those on disk.
+    """
     constant = np.tile(config["trained"]["mean_distribution"], (len(part), 1))
     if constant.shape[1] == 1:  # the run has seen mean scores only
         constant = constant[:, 0]

@@ -24,6 +24,8 @@ LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 WIDTH = 7.2
 """Width of a figure over the whole text, in inches."""
+SMALL = (3.5, 2.5)
+"""Width and height of a figure that is read on a telephone, in inches."""
 
 _RESULTS = Path(__file__).resolve().parents[1] / "data" / "results"
 
@@ -137,6 +139,107 @@ def bars(
     if labels:
         axis.legend()
     return axis
+
+
+def histograms(
+    series: Mapping[str, Sequence[float]], edges: Sequence[float], label: str
+) -> Figure:
+    """Share of the photographs between each two ``edges``: a small figure.
+
+    The first of ``series``, values by name, is filled; a second one is a line over it.
+    """
+    if not 1 <= len(series) <= 2:
+        raise ValueError(f"one or two series, not {len(series)}")
+    figure, axis = plt.subplots(figsize=SMALL)
+    for i, (name, values) in enumerate(series.items()):
+        shares = np.histogram(values, edges)[0] / len(values)
+        style = (
+            {"fill": True, "color": COLOURS[5], "edgecolor": COLOURS[0]},
+            {"color": COLOURS[1], "linewidth": 2, "linestyle": "--"},
+        )[i]
+        axis.stairs(shares, edges, label=name, baseline=0, **style)
+    axis.set(xlabel=label, ylabel="share of the photographs")
+    if len(series) > 1:
+        axis.legend(fontsize=9)
+    return figure
+
+
+def calibration(groups: pd.DataFrame, label: str) -> Figure:
+    """Truth over prediction by groups of photographs, as ``diagnosis.calibration`` has them.
+
+    ``groups``: columns predicted, value, low, high. ``label`` names what is predicted. On the
+    dashed line the two are the same.
+    """
+    figure, axis = plt.subplots(figsize=SMALL)
+    both = groups[["predicted", "value", "low", "high"]].to_numpy()
+    low, high = both.min(), both.max()
+    room = 0.05 * (high - low) or 0.5
+    ends = (low - room, high + room)
+    axis.plot(ends, ends, color=COLOURS[4], linestyle="--", linewidth=1)
+    axis.vlines(groups["predicted"], groups["low"], groups["high"], color=COLOURS[0])
+    axis.plot(groups["predicted"], groups["value"], "o", color=COLOURS[0], linestyle="none")
+    axis.set(xlim=ends, ylim=ends, xlabel=f"predicted {label}", ylabel=f"{label} of the votes")
+    return figure
+
+
+def intervals(
+    rows: pd.DataFrame, label: str, marks: Mapping[str, Sequence[float]] | None = None
+) -> Figure:
+    """A dot with its interval for each of ``rows`` (columns value, low, high): a small figure.
+
+    ``marks``, a value a row by name, stand beside them; at most three. ``label`` is that of the
+    axis, on which zero is marked where there are values below it.
+    """
+    marks = marks or {}
+    tall = 0.9 + 0.26 * len(rows) + 0.2 * len(marks)
+    figure, axis = plt.subplots(figsize=(SMALL[0], max(tall, 1.6)))
+    where = np.arange(len(rows))
+    axis.hlines(where, rows["low"], rows["high"], color=COLOURS[0], linewidth=1.8)
+    axis.plot(
+        rows["value"], where, MARKERS[0], color=COLOURS[0], linestyle="none", label="this run"
+    )
+    for i, (name, values) in enumerate(marks.items(), 1):
+        axis.plot(
+            values,
+            where,
+            MARKERS[i],
+            color=COLOURS[i],
+            linestyle="none",
+            markerfacecolor="white",
+            label=name,
+        )
+    if rows["low"].min() < 0:
+        axis.axvline(0, color=COLOURS[4], linestyle="--", linewidth=1)
+    axis.set_yticks(where, [str(text) for text in rows.index])
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.tick_params(axis="y", length=0)
+    axis.set_xlabel(label)
+    if marks:
+        figure.legend(loc="outside upper center", ncols=3, fontsize=9, handletextpad=0.2)
+    return figure
+
+
+def opinion(
+    votes: Sequence[float] | None, predicted: Sequence[float] | float, bins: int
+) -> Figure:
+    """Votes and prediction of one photograph, small enough to stand under it.
+
+    ``votes``: (K,), or None where only their mean is known. ``predicted``: a distribution
+    (K,), or a mean score, which is a triangle alone.
+    """
+    figure, axis = plt.subplots(figsize=(2.3, 1.3), layout="none")  # many are drawn: quickly
+    figure.subplots_adjust(0.02, 0.17, 0.98, 0.95)
+    whole = np.ndim(predicted) == 1
+    known = [shares for shares in (votes, predicted if whole else None) if shares is not None]
+    bars(axis, *known)
+    if not whole:
+        axis.plot(predicted, axis.get_ylim()[1], "v", color=COLOURS[3], mec="#333333")
+    ticks = np.arange(1, bins + 1)
+    axis.set_xticks(ticks if bins <= 10 else ticks[:: bins // 5])
+    axis.tick_params(labelsize=8)
+    axis.set(xlabel="", ylabel="", yticks=[], xlim=(0.4, bins + 0.6))
+    axis.spines["left"].set_visible(False)
+    return figure
 
 
 def differences(

@@ -53,7 +53,10 @@ THEME = [
 ]
 # Axe looks at one token of each colour in code and at no glyph of a formula: a page has
 # thousands, and it would compare each with all that it might overlap.
-UNSEEN = ["mjx-container > *", "pre span:not([data-first])"]
+UNSEEN = [
+    "mjx-container > *",
+    *(f"{t}:not([data-first])" for t in ("pre span", ".sig span", ".sig em")),
+]
 
 
 def find() -> str | None:
@@ -122,7 +125,7 @@ STATE = """() => {
     document.querySelectorAll('.toggle-hidden').forEach(
         element => element.classList.remove('toggle-hidden'));
     const kinds = new Set();
-    document.querySelectorAll('pre span').forEach(token => {
+    document.querySelectorAll('pre span, .sig span, .sig em').forEach(token => {
         if (!kinds.has(token.className)) token.dataset.first = '';
         kinds.add(token.className);
     });

@@ -14,6 +14,10 @@ from papermill.exceptions import PapermillExecutionError
 
 from environment import ROOT
 
+sys.path.insert(0, str(ROOT))
+
+from apmlib.report import tidy
+
 BOOK = ROOT / "book"
 PARAMETERS = {"profile", "seed"}
 
@@ -109,18 +113,6 @@ def execute(source: Path, target: Path, profile: str) -> float:
     nbformat.write(notebook, temporary)
     os.replace(temporary, target)
     return seconds
-
-
-def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Drop what papermill adds (paths, times) and hide the cell that it injects."""
-    for gone in ("papermill", "widgets"):
-        notebook.metadata.pop(gone, None)
-    for cell in notebook.cells:
-        for gone in ("papermill", "execution"):
-            cell.metadata.pop(gone, None)
-        if "injected-parameters" in cell.metadata.get("tags", []):
-            cell.metadata.tags.append("remove-cell")
-            cell.id = "injected-parameters"
 
 
 def problems(notebook: nbformat.NotebookNode) -> list[str]:

@@ -50,6 +50,49 @@ def test_bars_are_shares_and_the_mean_is_marked():
         figures.bars(axis)
 
 
+def test_histograms_are_shares_of_the_photographs():
+    figure = figures.histograms(
+        {"voted": [1, 1, 3, 4], "predicted": [2, 2]}, [0, 2, 5], "score"
+    )
+    (axis,) = figure.axes
+    heights = [patch.get_data().values for patch in axis.patches]
+    assert [list(values) for values in heights] == [[0.5, 0.5], [0.0, 1.0]]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["voted", "predicted"]
+    with pytest.raises(ValueError, match="not 3"):
+        figures.histograms(dict.fromkeys("abc", [1]), [0, 2], "score")
+
+
+def test_calibration_has_equal_axes_and_a_dot_for_each_group():
+    groups = pd.DataFrame({"predicted": [3, 5], "value": [3.5, 4], "low": [3, 3.8]})
+    groups["high"] = [4, 4.2]
+    (axis,) = figures.calibration(groups, "mean score").axes
+    assert (
+        axis.get_xlim() == axis.get_ylim() and axis.get_xlim()[0] < 3 < 5 < axis.get_xlim()[1]
+    )
+    assert list(axis.lines[-1].get_xdata()) == [3, 5]
+    assert list(axis.lines[-1].get_ydata()) == [3.5, 4]
+
+
+def test_intervals_have_a_row_for_each_group_from_top_to_bottom():
+    rows = pd.DataFrame({"value": [1, 2], "low": [0, 1], "high": [2, 3]}, index=["a", "b"])
+    figure = figures.intervals(rows, "error", {"constant": [3, 4]})
+    (axis,) = figure.axes
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["a", "b"]
+    assert axis.get_ylim()[0] > axis.get_ylim()[1]
+    assert [list(line.get_xdata()) for line in axis.lines] == [[1, 2], [3, 4]]
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == ["this run", "constant"]
+
+
+def test_an_opinion_is_votes_and_prediction_or_a_mark():
+    (axis,) = figures.opinion([2, 0, 6], [0.5, 0.5, 0], 3).axes
+    assert [bar.get_height() for bar in axis.patches] == [0.25, 0, 0.75, 0.5, 0.5, 0]
+    (axis,) = figures.opinion([2, 0, 6], 1.5, 3).axes
+    assert len(axis.patches) == 3 and axis.lines[-1].get_xdata() == pytest.approx(1.5)
+    (axis,) = figures.opinion(None, np.full(20, 0.05), 20).axes
+    assert len(axis.get_xticks()) <= 7
+
+
 def test_differences_have_a_row_for_each_claim_and_a_marker_for_each_series():
     def entry(value):
         return {"value": value, "low": value - 1, "high": value + 2}
