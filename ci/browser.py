@@ -51,12 +51,6 @@ THEME = [
         "docutils makes the bibliography a list of these",
     ),
 ]
-# Axe looks at one token of each colour in code and at no glyph of a formula: a page has
-# thousands, and it would compare each with all that it might overlap.
-UNSEEN = [
-    "mjx-container > *",
-    *(f"{t}:not([data-first])" for t in ("pre span", ".sig span", ".sig em")),
-]
 
 
 def find() -> str | None:
@@ -111,24 +105,21 @@ def visit(context: BrowserContext, path: Path) -> dict[str, list[str]]:
         page.evaluate("() => window.MathJax?.startup?.promise")
         state = page.evaluate(STATE)
         found += [f"misses {_name(address)}" for address in state["broken"]]
-        found += inaccessible(page)
-        found += altered(page)
         found += too_wide(page)
+        found += altered(page)
+        found += inaccessible(page)
     finally:
         page.close()
     return {"found": found, "ids": state["ids"], "links": state["links"]}
 
 
-# Everything that is folded away is opened first: it is read, too.
+# Everything that is folded away is opened first: it is read, too. Colours change at once.
 STATE = """() => {
     document.querySelectorAll('details').forEach(details => details.open = true);
     document.querySelectorAll('.toggle-hidden').forEach(
         element => element.classList.remove('toggle-hidden'));
-    const kinds = new Set();
-    document.querySelectorAll('pre span, .sig span, .sig em').forEach(token => {
-        if (!kinds.has(token.className)) token.dataset.first = '';
-        kinds.add(token.className);
-    });
+    document.head.append(document.createElement('style'));
+    document.head.lastChild.textContent = '* { transition: none !important }';
     return {
         ids: [...document.querySelectorAll('[id], a[name]')].map(e => e.id || e.name),
         links: [...document.querySelectorAll('a[href]')].map(
@@ -140,6 +131,7 @@ STATE = """() => {
 
 def inaccessible(page: Page) -> list[str]:
     """What axe-core objects to, in light mode and, as colours go, in dark mode."""
+    page.evaluate(SLIM)
     found = _axe(page, {})
     page.emulate_media(color_scheme="dark")
     found += [
@@ -151,10 +143,23 @@ def inaccessible(page: Page) -> list[str]:
     return found
 
 
+# Of the thousands of coloured tokens in code and of glyphs in formulas, all of which axe would
+# compare with all that they might overlap, one token of each kind stays.
+SLIM = """() => {
+    const kinds = new Set();
+    document.querySelectorAll('pre span, .sig span, .sig em').forEach(token => {
+        if (kinds.has(token.className)) token.replaceWith(...token.childNodes);
+        kinds.add(token.className);
+    });
+    document.querySelectorAll('mjx-container').forEach(formula => formula.replaceChildren());
+    document.querySelectorAll('pre, .sig').forEach(code => code.normalize());
+}"""
+
+
 def _axe(page: Page, options: dict) -> list[str]:
     # Without `preload`: style sheets of files cannot be read by a script.
     options = {"resultTypes": ["violations"], "preload": False, **options}
-    results = Axe().run(page, {"exclude": [[where] for where in UNSEEN]}, options)
+    results = Axe().run(page, options=options)
     found = []
     for violation in results.response["violations"]:
         nodes = _unexcused(page, violation)
@@ -210,16 +215,17 @@ def too_wide(page: Page) -> list[str]:
     """Whether the page must be pushed sideways on a phone, and what makes it so wide."""
     page.set_viewport_size(PHONE)
     wide = page.evaluate(WIDEST, PHONE["width"])
+    page.set_viewport_size(WIDE)
     return [f"is {wide[0]} pixels wide on a phone: {_line(wide[1])[:120]}"] if wide else []
 
 
+# The innermost of the elements that reach as far as the page does.
 WIDEST = """phone => {
     const width = document.documentElement.scrollWidth;
     if (width <= phone) return null;
-    const reach = element => element.getBoundingClientRect().right + window.scrollX;
-    const widest = [...document.body.querySelectorAll('*')].reduce(
-        (best, element) => reach(element) > reach(best) ? element : best, document.body);
-    return [width, widest.outerHTML];
+    const far = [...document.body.querySelectorAll('*')].filter(
+        element => Math.abs(element.getBoundingClientRect().right + scrollX - width) < 1);
+    return [width, (far.at(-1) ?? document.body).outerHTML];
 }"""
 
 
