@@ -233,9 +233,8 @@ def test_an_interruption_ends_it_and_leaves_nothing(tmp_path):
         f"report.NOTEBOOK = Path({str(bad)!r})\nsys.exit(cli.main(sys.argv[1:]))"
     )
     given = ["report", "run", "--data", "root", "--out", str(tmp_path / "out")]
-    done = subprocess.run(
-        [sys.executable, "-c", program, *given], cwd=ROOT, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", program, *given]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 130
     assert done.stderr.strip() == "apm: interrupted; what is in --out is as it was"
     assert not (tmp_path / "out").exists()
