@@ -1,4 +1,4 @@
-"""Make the book: execute every chapter in order, then build the pages.
+"""Make the book: execute every chapter, then build the pages.
 
     python ci/book.py [--profile smoke|laptop] [--chapters NAME ...]
 
@@ -12,6 +12,7 @@ if __name__ == "__main__":
     environment.enter()
 
 import argparse
+import functools
 import hashlib
 import json
 import os
@@ -19,6 +20,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -27,21 +29,26 @@ import chapters
 import needs
 import pages
 from environment import ROOT
+from jobs import in_order
 
 CONFIG = ROOT / "_config.yml"
+SIDE_BY_SIDE = 2  # chapters; more would need more memory than a laptop with many cores may have
 
 
 def main() -> int:
     """Do what the top of this file says, and return the exit status."""
     options = _arguments()
+    started = time.monotonic()
     out = (options.out or ROOT / "_build" / options.profile).resolve()
     chapters.prepare_environment(ROOT / "data" / "work", out / "ipython")
     wanted = options.chapters or chapters.names()
     try:
-        # Measured alone, a chapter trains what it shows. All in a row find it in the store.
-        if not options.chapters and not options.record:
+        # Measured alone, a chapter trains what it shows. All together find it in the store.
+        if options.chapters or options.record:
+            seconds = {name: make(name, options.profile, out) for name in wanted}
+        else:
             train(wanted, options.profile, out)
-        seconds = {name: make(name, options.profile, out) for name in wanted}
+            seconds = make_all(wanted, options.profile, out)
         build(out, wanted, strict=not options.chapters)
     except chapters.ChapterError as error:
         print(f"\n{error}", file=sys.stderr)
@@ -55,7 +62,8 @@ def main() -> int:
     print("\nSeconds per chapter" + " " * 13 + f"at the {options.profile} profile")
     for name, took in seconds.items():
         print(f"  {name:28}{took:7.1f}")
-    print(f"  {'all':28}{sum(seconds.values()):7.1f}")
+    minutes = (time.monotonic() - started) / 60
+    print(f"\n{minutes:.1f} minutes, what was up to date not counted")
     print(f"\nThe book: {out / 'html' / 'index.html'}")
     return 0
 
@@ -81,7 +89,7 @@ def train(wanted: list[str], profile: str, out: Path) -> None:
 
     Networks of this size keep two cores busier by twos than one does alone.
     """
-    if profile == "smoke" or None not in [up_to_date(name, profile, out) for name in wanted]:
+    if None not in [up_to_date(name, profile, out) for name in wanted]:
         return
     print("training the networks of the chapters ...", flush=True)
     command = [sys.executable, str(ROOT / "ci" / "ablation.py"), "--no-install", "--train-only"]
@@ -115,12 +123,36 @@ def make(name: str, profile: str, out: Path) -> float:
         print(f"{name:28} is up to date", flush=True)
         return known
     key = chapters.key(source, profile)
-    print(f"{name:28} ...", end=" ", flush=True)
+    print(f"{name:28} ...", flush=True)
     note.unlink(missing_ok=True)
     seconds = chapters.execute(source, target, profile)
     write(note, json.dumps({"key": key, "seconds": round(seconds, 1)}))
-    print(f"executed in {seconds:.1f} s", flush=True)
+    print(f"{name:28} executed in {seconds:.1f} s", flush=True)
     return seconds
+
+
+def make_all(wanted: list[str], profile: str, out: Path) -> dict[str, float]:
+    """:func:`make` for chapters side by side; their seconds by name, in the order of the book.
+
+    Two chapters must not train the same network: those of Table 1 must be in the store.
+    """
+    task = functools.partial(_make_or_complain, profile=profile, out=out)
+    seconds = {}
+    for name, result, error in in_order(task, dict.fromkeys(wanted), SIDE_BY_SIDE):
+        if error or isinstance(result, chapters.ChapterError):
+            raise chapters.ChapterError(error or str(result))
+        seconds[name] = result
+    return {name: seconds[name] for name in wanted}
+
+
+def _make_or_complain(
+    name: str, _: None, profile: str, out: Path
+) -> float | chapters.ChapterError:
+    # Told rather than raised: a complaint about a chapter needs no traceback of this program.
+    try:
+        return make(name, profile, out)
+    except chapters.ChapterError as error:
+        return error
 
 
 def build(out: Path, wanted: list[str], strict: bool = True) -> None:

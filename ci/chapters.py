@@ -53,8 +53,9 @@ def prepare_environment(home: Path, ipython: Path) -> None:
     os.environ.pop("MPLBACKEND", None)
     settings = ipython / "profile_default" / "ipython_kernel_config.py"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    # The kernel's warning about its local connection would stand in the log of every chapter.
-    settings.write_text("c.IPKernelApp.log_level = 40\n", encoding="utf-8")
+    # Else a kernel speaks of its local connection, and of the interrupt that ends it. What goes
+    # wrong in a chapter, papermill tells.
+    settings.write_text("c.IPKernelApp.log_level = 50\n", encoding="utf-8")
 
 
 def key(source: Path, profile: str) -> str:
