@@ -194,7 +194,8 @@ def predict(options: argparse.Namespace) -> int:
     elif options.csv:
         print(scores.to_csv(index=False, lineterminator="\n"), end="")
     elif len(scores):
-        _print_scores(scores, options.run)
+        ranked = scores.sort_values("mean", ascending=False, kind="stable")
+        _print_scores(ranked, options.run)
     for name, reason in skipped:
         reason = reason.removeprefix(f"{name}: ")
         print(f"{PROG}: {name}: {reason}", file=sys.stderr)
@@ -299,11 +300,18 @@ def _print_metrics(result: dict, run: Path) -> None:
 
 def _files(given: list[Path]) -> tuple[list[Path], list[tuple[str, str]]]:
     """All files among ``given`` and in the folders among them, and what is not there."""
+    from apmlib.rating import SCALE
+
     paths, skipped = [], []
     for path in given:
         if path.is_dir():
             inside = [item for item in sorted(path.rglob("*")) if item.is_file()]
-            paths += [item for item in inside if not item.name.startswith(".")]
+            # The votes on a folder's photographs lie among them (see ``rating``).
+            paths += [
+                item
+                for item in inside
+                if not item.name.startswith(".") and not (item.parent / SCALE).is_file()
+            ]
         elif path.exists():
             paths.append(path)
         else:

@@ -10,9 +10,9 @@ frozen network sees at the photographs' own size: the l2-normalised 3 x 3 max-po
 alone and beside the global average. All predict the fifth that they have not seen, the ridge
 also where it learns from fewer photographs.
 
-Then the same settings are trained once more, on all photographs of train and val, measured on
-the test split, and the last row of the table is explained there (section 4.3). Finished stages
-are not trained again. Writes data/results/oasis.json.
+Then the same settings are trained once more, on all photographs of train and val, compared
+with the ridge on the test split, and the last row of the table is explained there (section
+4.3). Finished stages are not trained again. Writes data/results/oasis.json.
 """
 
 import environment
@@ -128,14 +128,24 @@ def _main(options: argparse.Namespace) -> int:
     blocks = own_size_features(table["path"], options.init)
     for name, x in zip(RIDGES, (blocks[0], np.hstack(blocks)), strict=True):
         predicted[name], penalties[name] = ridge_predictions(x, collection.distributions, fold)
-    result = {"profile": "photos"} | compare(predicted, collection.counts)
+    what = "out-of-fold predictions of all folds; differences over photographs, paired"
+    result = {"profile": "photos", "what": what, "folds": FOLDS}
+    result |= compare(predicted, collection.counts)
     result["ridge_by_photographs"] = by_photographs(blocks[0], collection, fold)
     result["collection"] = about(ratings.read(options.data))
     whole = {name: folders[Job(name, WHOLE)] for name in STAGES}
     result["test"] = {
         name: json.loads((whole[name] / "metrics.json").read_text("utf-8")) for name in ROWS
     }
-    result["explained"] = explained(whole[ROWS[-1]], ratings.read(options.data).split("test"))
+    test = ratings.read(options.data).split("test")
+    said = {name: joined([whole[name]], test.table) for name in ROWS}
+    shown = own_size_features(test.table["path"], options.init)
+    for i, name in enumerate(RIDGES, start=1):
+        x, seen = (np.hstack(found[:i]) for found in (shown, blocks))
+        weight, bias, _ = ridge.fit(*map(torch.tensor, (seen, collection.distributions)))
+        said[name] = np.maximum(x @ weight.numpy() + bias.numpy(), 0)
+    result["test_compared"] = compare(said, test.counts)
+    result["explained"] = explained(whole[ROWS[-1]], test)
     result["training_seconds"] = {name: round(took) for name, took in seconds.items()}
     result["provenance"] = {
         "command": "python ci/oasis_cv.py --data OASIS --init WEIGHTS --teacher SOFT_TARGETS"
@@ -305,7 +315,7 @@ def own_size_features(paths: pd.Series, init: Path) -> list[np.ndarray]:
 
 
 def compare(predicted: dict[str, np.ndarray], counts: np.ndarray) -> dict:
-    """Metrics of every model over all folds, and the paired differences of ``PAIRS``."""
+    """Metrics of every model, and the differences of ``PAIRS``, paired by photograph."""
     true = metrics.mean(counts)
     differences = {}
     for names in PAIRS:
@@ -324,9 +334,7 @@ def compare(predicted: dict[str, np.ndarray], counts: np.ndarray) -> dict:
             for key, what in compared.items()
         }
     return {
-        "what": "out-of-fold predictions of all folds; differences over photographs, paired",
         "n": len(counts),
-        "folds": FOLDS,
         "models": {name: metrics.report(p, counts) for name, p in predicted.items()},
         "differences": differences,
     }

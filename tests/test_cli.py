@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from apmlib import cli, training, variants
+from apmlib import cli, rating, training, variants
 from tests import tiny
 
 SET = [part for key, value in tiny.SMALL.items() for part in ("--set", f"{key}={value}")]
@@ -161,9 +161,14 @@ def test_predict_scores_a_folder_and_counts_what_it_cannot(run, root, tmp_path, 
     assert cli.main([*given[:3], "--csv"]) == 1
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["image"] for row in rows] == [record["image"] for record in records]
-    assert cli.main(["predict", str(run), str(folder / "a.PNG")]) == 0
-    text = capsys.readouterr().out
-    assert "a.PNG" in text and " %" in text
+    (folder / "notes.txt").unlink()
+    rating.start(folder)
+    rating.vote(folder, "anna", "c.jpeg", 7)
+    assert cli.main(["predict", str(run), str(folder)]) == 0
+    head, *lines, foot = capsys.readouterr().out.splitlines()
+    assert "photograph" in head and "lower mean score" in foot
+    ranked = sorted(records, key=lambda record: -record["mean"])
+    assert [line.split()[-1] for line in lines] == [record["image"] for record in ranked]
 
 
 @pytest.mark.parametrize("command, end", [("explain", "explained"), ("improve", "improved")])
