@@ -174,9 +174,14 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def table(options: argparse.Namespace) -> None:
     """``apm table``: finished runs as the paper's Table 1."""
-    from apmlib import evaluation
+    from apmlib import evaluation, variants
 
-    print(evaluation.table(options.runs, options.format))
+    # Beside the rows of the table, its folder has the networks that they start from.
+    named = {run: evaluation.read_config(run)["variant"] for run in options.runs}
+    rows = [run for run, name in named.items() if variants.variant(name).target != "objects"]
+    if not rows:
+        raise InputError(f"{options.runs[0]}: is no row of the table; name runs on rated votes")
+    print(evaluation.table(rows, options.format))
 
 
 def predict(options: argparse.Namespace) -> int:

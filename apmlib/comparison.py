@@ -314,7 +314,7 @@ def origin(name: str, results: Mapping) -> str:
         return f"{name}: {NOT_MEASURED}."
     told = results["provenance"]
     seeds = ", ".join(map(str, told["seeds"]["runs"]))
-    text = f"{name}: commit {told['commit'][:10]}, {told['machine']}, "
+    text = f"From {name}: commit {told['commit'][:10]}, {told['machine']}, "
     text += f"profile {results['profile']}, seeds {seeds}."
     return text + (" Measured with other code than today's." if stale(results) else "")
 

@@ -139,6 +139,15 @@ def test_table_prints_the_run(run, capsys):
     assert [row["method"] for row in rows] == ["constant", "resnet-imn-dist"]
 
 
+def test_table_leaves_out_what_a_row_only_starts_from(run, weights, capsys):
+    assert cli.main(["table", str(run), "--format", "csv"]) == 0
+    alone = capsys.readouterr().out
+    assert cli.main(["table", str(weights), str(run), "--format", "csv"]) == 0
+    assert capsys.readouterr().out == alone
+    assert cli.main(["table", str(weights)]) == 2
+    assert "no row of the table" in capsys.readouterr().err
+
+
 def test_predict_scores_a_folder_and_counts_what_it_cannot(run, root, tmp_path, capsys):
     folder = tmp_path / "mine"
     (folder / "inner").mkdir(parents=True)

@@ -333,7 +333,9 @@ def test_what_was_not_recorded_is_empty_and_says_so():
     assert comparison.recorded("no-such-file") == {}
     assert comparison.origin("x.json", {}) == "x.json: not measured in this edition."
     told = comparison.origin("world", {"profile": "laptop", "provenance": PROVENANCE})
-    assert told.startswith("world: commit 0123456789, two cores, profile laptop, seeds 0, 1.")
+    assert told.startswith(
+        "From world: commit 0123456789, two cores, profile laptop, seeds 0, 1."
+    )
     assert told.endswith("Measured with other code than today's.")
 
 
