@@ -316,7 +316,15 @@ def origin(name: str, results: Mapping) -> str:
     seeds = ", ".join(map(str, told["seeds"]["runs"]))
     text = f"From {name}: commit {told['commit'][:10]}, {told['machine']}, "
     text += f"profile {results['profile']}, seeds {seeds}."
+    if len(told["seeds"]["runs"]) == 1:
+        text += " With one seed, intervals tell of the photographs and not of training's luck."
     return text + (" Measured with other code than today's." if stale(results) else "")
+
+
+def seeds_of(results: Mapping) -> str:
+    """With how many seeds ``results`` were measured, as in "3 seeds"."""
+    count = len(results["provenance"]["seeds"]["runs"]) if results else 0
+    return "one seed" if count == 1 else f"{count or 'no'} seeds"
 
 
 def span(entry: Mapping | None, digits: int = 4) -> str:

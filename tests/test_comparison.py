@@ -337,6 +337,15 @@ def test_what_was_not_recorded_is_empty_and_says_so():
         "From world: commit 0123456789, two cores, profile laptop, seeds 0, 1."
     )
     assert told.endswith("Measured with other code than today's.")
+    assert "intervals tell of the photographs" not in told
+
+
+def test_one_seed_is_called_one():
+    seeds = {"provenance": PROVENANCE}
+    assert (comparison.seeds_of({}), comparison.seeds_of(seeds)) == ("no seeds", "2 seeds")
+    alone = {"profile": "laptop", "provenance": PROVENANCE | {"seeds": {"runs": [0]}}}
+    assert comparison.seeds_of(alone) == "one seed"
+    assert "intervals tell of the photographs" in comparison.origin("world", alone)
 
 
 PROVENANCE = {"commit": "0123456789ab", "machine": "two cores", "seeds": {"runs": [0, 1]}}
