@@ -186,10 +186,10 @@ def table(options: argparse.Namespace) -> None:
 
 def predict(options: argparse.Namespace) -> int:
     """``apm predict``: score photographs and folders of them."""
-    from apmlib import evaluation
+    from apmlib import evaluation, folding
 
     paths, skipped = _files(options.photographs)
-    loaded = evaluation.load(options.run)
+    loaded = folding.folded(evaluation.load(options.run))
     started = time.monotonic()
     scores = evaluation.predict(loaded, paths, skipped=skipped)
     seconds = time.monotonic() - started

@@ -1,6 +1,7 @@
 """Table 1 with several seeds, or with ``--extra`` all that its claims are held against.
 
     python ci/ablation.py [--extra] [--profile laptop] [--seeds N] [--jobs N] [--only VARIANT]
+                          [--anew]
 
 Trains into the store, by ``--jobs`` processes of one thread each, what is not there: the seven
 variants of Table 1 with five seeds; or with three the controls, the experiments, both variants
@@ -8,7 +9,9 @@ of each claim again on votes of a crowd without the mechanism that is claimed, t
 and what semantics gain where few photographs have votes. Interrupted, the same command goes on.
 A job that fails does not stop the others; then the status is 1. Writes
 data/results/ablation.json, or ablation-extra.json; of another profile than laptop the file has
-its name.
+its name. What the runs of a seed say of the test photographs is kept beside it, in runs/: a
+seed that today's code has trained on one machine is not trained again on another, unless
+``--anew``.
 """
 
 import environment
@@ -26,13 +29,14 @@ import shutil
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+import kept
 from environment import ROOT
 
 sys.path.insert(0, str(ROOT))
@@ -81,9 +85,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asked = extra_jobs(options.seeds, options.profile)
         if options.only:
             asked = [job for job in asked if job.variant in options.only]
-        folders, seconds, failed = train_all(asked, options.profile, options.jobs)
+        there, seconds, told = found_kept(chains(asked, options.profile), options, made_by)
+        left = [job for job in asked if job not in there]
+        folders, now, failed = train_all(left, options.profile, options.jobs)
         if options.train_only:
             return int(bool(failed))
+        folders, seconds = folders | there, seconds | now
         if (training.code_key(), frozen.world_hash()) != made_by:
             raise InputError("apmlib: was changed meanwhile; give the same command again")
         results = measured(folders, asked, options.profile)
@@ -96,11 +103,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for entry in results["runs"]:
         entry["seconds"] = seconds.get(entry["run"])
     results["failed"] = [str(job) for job in failed]
-    results["provenance"] = provenance(options, made_by, folders)
+    results["provenance"] = provenance(options, made_by, folders) | {"kept": told}
     every = [entry["seconds"] for entry in results["runs"]]
     results["core_minutes"] = None if None in every else sum(every) / 60
     options.out.parent.mkdir(parents=True, exist_ok=True)
     evaluation.write_json(options.out, results)
+    if not options.only:
+        keep(folders, seconds, options, results["provenance"])
     print(f"{options.out.name}: {len(folders)} runs, {len(failed)} failed")
     return int(bool(failed))
 
@@ -113,6 +122,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--only", nargs="+", choices=variants.VARIANTS, metavar="VARIANT")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--anew", action="store_true", help="train kept seeds as well")
     parser.add_argument(
         "--train-only", action="store_true", help="into the store; measure and write nothing"
     )
@@ -267,6 +277,59 @@ def _time_left(took: Mapping[str, list[float]], left: Sequence[str], workers: in
     usual = sum(mean.values()) / len(mean)
     total = sum(mean.get(name, usual) for name in left) / workers
     return f"; {total / 60:.0f} min left"
+
+
+# --- What is kept of a seed ----------------------------------------------------------------
+
+
+def kept_file(options: argparse.Namespace, seed: int) -> Path:
+    """The file that the runs of a seed are kept in."""
+    return options.out.parent / "runs" / f"{options.out.stem}-seed{seed}.zip"
+
+
+def found_kept(
+    wanted: Iterable[Job], options: argparse.Namespace, made_by: tuple[str, str]
+) -> tuple[dict[Job, Path], dict[str, float], dict[str, dict]]:
+    """Kept runs that need not be trained: folders by job, seconds by name, origin by seed."""
+    folders, seconds, told = {}, {}, {}
+    for seed in range(0 if options.only or options.anew else options.seeds):
+        file = kept_file(options, seed)
+        if not file.is_file():
+            continue
+        about = kept.read_about(file)
+        if (about["code"], about["world"]) != made_by:
+            print(f"{file.name}: by other code than today's; the seed is trained again")
+            continue
+        target = home() / "kept" / file.stem
+        kept.unpack(file, target)
+        jobs = [job for job in wanted if job.seed == seed and str(job) in about["runs"]]
+        for job in jobs:
+            name, took = about["runs"][str(job)]
+            folders[job] = target / "runs" / name
+            seconds |= {} if took is None else {name: took}
+        told[str(seed)] = {key: about[key] for key in ("commit", "machine")}
+        print(f"{file.name}: {len(jobs)} runs, kept")
+    return folders, seconds, told
+
+
+def keep(
+    folders: Folders,
+    seconds: Mapping[str, float],
+    options: argparse.Namespace,
+    told: Mapping,
+) -> None:
+    """Write the file of each seed that this machine has trained a part of."""
+    for seed in range(options.seeds):
+        by_job = {job: folder for job, folder in folders.items() if job.seed == seed}
+        if all(run.parent != home() / "runs" for run in by_job.values()):
+            continue
+        joined = [_windows_folder(run, how) for run in by_job.values() for how in windows.WAYS]
+        about = {key: told[key] for key in ("commit", "machine", "code", "world")}
+        about["runs"] = {
+            str(job): (folder.name, seconds.get(folder.name)) for job, folder in by_job.items()
+        }
+        folders_kept = [*by_job.values(), *filter(Path.is_dir, joined)]
+        kept.write(kept_file(options, seed), about, folders_kept)
 
 
 # --- What is measured ----------------------------------------------------------------------
@@ -436,7 +499,7 @@ def windowed(folders: Folders, data: ratings.Collection) -> dict:
 
 def _windows_of(run: Path, part: ratings.Collection, how: str) -> Path:
     """A folder that compares like a run, with what its windows say of the test photographs."""
-    folder = home() / "windows" / f"{run.name}-{how}"
+    folder = _windows_folder(run, how)
     if not (folder / "predictions.csv").is_file():
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(run / "config.json", folder)
@@ -445,6 +508,10 @@ def _windows_of(run: Path, part: ratings.Collection, how: str) -> Path:
             folder / "predictions.csv", table.assign(image=list(part.table.index))
         )
     return folder
+
+
+def _windows_folder(run: Path, how: str) -> Path:
+    return run.parents[1] / "windows" / f"{run.name}-{how}"
 
 
 def steps(folders: Folders) -> dict:

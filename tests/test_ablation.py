@@ -195,6 +195,44 @@ def test_windows_of_a_network_of_squares(store, tmp_path):
         assert found["paired"]["n"] == crop["n"]
 
 
+def test_a_seed_that_is_kept_is_not_trained_again(store, tmp_path, monkeypatch, capsys):
+    jobs = [Job("resnet-imn-dist"), Job("resnet-imn-dist-crop"), Job("vgg-imn-mean")]
+    monkeypatch.setattr(ablation, "table_jobs", lambda seeds: jobs)
+    arguments = program(out=tmp_path / "a.json")
+    assert ablation.main(arguments) == 0
+    before = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    file = tmp_path / "runs" / "a-seed0.zip"
+    first = file.read_bytes()
+
+    # A machine that has the file and no network.
+    def train_all(asked, *rest):
+        return {job: 0 / 0 for job in asked}, {}, []
+
+    monkeypatch.setattr(ablation, "train_all", train_all)
+    assert ablation.main(arguments) == 0
+    assert "a-seed0.zip: 5 runs, kept" in capsys.readouterr().out
+    after = json.loads((tmp_path / "a.json").read_text("utf-8"))
+    assert sorted(map(str, after["runs"])) == sorted(map(str, before["runs"]))
+    assert set(after["provenance"]["kept"]) == {"0"} and before["provenance"]["kept"] == {}
+    for name, entry in before["variants"].items():
+        for key in filter(entry.get, evaluation.METRICS):
+            value = after["variants"][name][key]["value"]
+            assert value == pytest.approx(entry[key]["value"], abs=2e-5)
+    assert set(after["windows"]) == set(before["windows"]) == {"average", "max"}
+    assert file.read_bytes() == first
+
+    # By other code it is of no use; neither is another file of that name.
+    monkeypatch.setattr(training, "code_key", lambda: "other")
+    with pytest.raises(ZeroDivisionError):
+        ablation.main(arguments)
+    assert "by other code" in capsys.readouterr().out
+    file.write_text("no archive")
+    assert ablation.main(arguments) == 2
+    assert "a-seed0.zip: no file of kept runs" in capsys.readouterr().err
+    with pytest.raises(ZeroDivisionError):
+        ablation.main([*arguments, "--anew"])
+
+
 def test_steps_to_the_loss_that_relu_has_half_way(tmp_path):
     losses = {"resnet-imn-dist": [9, 5, 4, 3], "resnet-imn-dist-l1": [9, 8, 7, 4.5]}
     folders = {}

@@ -104,10 +104,11 @@ def test_scoring(tmp_path):
     # Small photographs are decoded alike by both, and differ by how they were resized alone.
     assert found["against a loop"]["released run, side 96"]["means apart, at most"] < 0.05
     for part in found["precision"].values():
-        ways = ("backbone", "float32", "bfloat16", "compiled")
-        compared(part, ways, "backbone to float32", ">= 0.95")
+        ways = ("backbone", "float32", "apm", "bfloat16", "compiled")
+        compared(part, ways, "backbone to apm", ">= 0.95")
         assert part["failed"] == {} and part["moved"]["compiled"]["largest"] < 1e-3
-        assert set(part["moved"]) == {"bfloat16", "compiled"}
+        assert set(part["moved"]) == {"apm", "bfloat16", "compiled"}
+        assert part["moved"]["apm"]["largest"] < 1e-4
     assert set(found["larger"]["seconds"]) == set(found["larger"]["photographs"])
     peaks = [part["peak"] for name, part in found["more"].items() if name != "growth"]
     assert found["more"]["growth"] == pytest.approx(peaks[-1] / peaks[-2])

@@ -2,10 +2,11 @@
 
     python ci/bench/scoring.py [--quick] [--no-install] [--out FILE]
 
-``evaluation.predict`` against what anybody would write first, a loop over Pillow, torchvision's
-transforms and the network, one photograph at a time; against the bare network's forward pass,
-with what bfloat16 and torch.compile give and by how much they move the mean score; and the cost
-as photographs grow and as there are more of them. Writes data/results/bench-scoring.json.
+What ``apm predict`` does, ``evaluation.predict`` with batch norm folded, against what anybody
+would write first, a loop over Pillow, torchvision's transforms and the network, one photograph
+at a time; against the bare network's forward pass, with what folding, bfloat16 and
+torch.compile give and by how much they move the mean score; and the cost as photographs grow
+and as there are more of them. Writes data/results/bench-scoring.json.
 """
 
 import sys
@@ -18,7 +19,6 @@ import environment
 if __name__ == "__main__":
     environment.enter()
 
-import copy
 import multiprocessing
 import os
 import tempfile
@@ -31,7 +31,7 @@ import torch
 from PIL import Image
 from torchvision import transforms
 
-from apmlib import evaluation, images, metrics, model, variants
+from apmlib import evaluation, folding, images, metrics, model, variants
 from apmlib.errors import InputError
 from apmlib.simulated import world
 
@@ -123,13 +123,14 @@ def described(run: evaluation.Model) -> dict:
 
 
 def against_a_loop(run: evaluation.Model, paths: Sequence[Path], rounds: int, aim: str) -> dict:
-    """``predict`` against one photograph after the other."""
+    """``apm predict`` against one photograph after the other."""
+    ready_to_score = folding.folded(run)
     ways = {
         "loop": lambda: loop(run, paths),
-        "apm": lambda: evaluation.predict(run, paths),
+        "apm": lambda: evaluation.predict(ready_to_score, paths),
     }
     seconds = measure.in_turns(ways, rounds)
-    apart = np.abs(loop(run, paths) - evaluation.predict(run, paths)["mean"])
+    apart = np.abs(loop(run, paths) - evaluation.predict(ready_to_score, paths)["mean"])
     return {
         "network": described(run),
         **measure.compared(seconds, len(paths), {"speedup": ("loop", "apm", aim)}),
@@ -165,18 +166,21 @@ def loop(run: evaluation.Model, paths: Sequence[Path]) -> np.ndarray:
 def precision(
     run: evaluation.Model, paths: Sequence[Path], rounds: int, quick: bool = False
 ) -> dict:
-    """``predict`` in float32, in bfloat16 and compiled, against the bare backbone."""
+    """``apm predict``, also in bfloat16 and compiled, against the bare backbone.
+
+    "apm" is with batch norm folded, as the command does it, and "float32" without.
+    """
     net, config = run
-    bfloat16, compiled = copy.deepcopy(net), copy.deepcopy(net)
+    apm, bfloat16, compiled = (folding.folded(run)[0] for _ in range(3))
     bfloat16.backbone.bfloat16 = True
     compiled.compile(backend="eager" if quick else "inductor", dynamic=False)
-    networks = {"float32": net, "bfloat16": bfloat16, "compiled": compiled}
+    networks = {"float32": net, "apm": apm, "bfloat16": bfloat16, "compiled": compiled}
     found, failed = {}, {}
     for name, one in networks.items():
         try:
             found[name] = evaluation.predict((one, config), paths)["mean"].to_numpy()
         except Exception as error:  # a compiler may be missing; the rest is still measured
-            if name == "float32":
+            if name in ("float32", "apm"):
                 raise
             failed[name] = str(error).strip().splitlines()[0]
     batches = ready(config, paths, next(net.parameters()).device)
@@ -184,8 +188,10 @@ def precision(
     for name in found:
         ways[name] = lambda name=name: evaluation.predict((networks[name], config), paths)
     seconds = measure.in_turns(ways, rounds)
-    ratios = {"backbone to float32": ("backbone", "float32", ">= 0.95")}
-    ratios |= {f"{name} speedup": ("float32", name, "") for name in found if name != "float32"}
+    ratios = {"backbone to apm": ("backbone", "apm", ">= 0.95")}
+    ratios["folding speedup"] = ("float32", "apm", "")
+    rest = [name for name in found if name not in ("float32", "apm")]
+    ratios |= {f"{name} speedup": ("apm", name, "") for name in rest}
     return {
         "network": described(run),
         "shapes": len({tuple(x.shape[2:]) for x in batches}),
@@ -226,7 +232,7 @@ def larger(sides: dict[int, int], folder: Path, rounds: int) -> dict:
     """Seconds a photograph as it grows, and the exponent of its number of pixels."""
     ways = {}
     for side, count in sides.items():
-        run = network("resnet18:layer3", side)
+        run = folding.folded(network("resnet18:layer3", side))
         paths = measure.draw(folder / f"side{side}", count, round(1.5 * side), side)
         ways[str(side)] = lambda run=run, paths=paths: evaluation.predict(run, paths)
     found = measure.in_turns(ways, rounds)
@@ -252,7 +258,7 @@ def in_a_process(paths: Sequence[Path], count: int) -> dict:
 
 def peak(paths: Sequence[str], count: int) -> dict:
     """Seconds a photograph of scoring ``count``, and the most memory the process ever had."""
-    run = evaluation.load(measure.RELEASED)
+    run = folding.folded(evaluation.load(measure.RELEASED))
     before = resident()
     chosen = [paths[i % len(paths)] for i in range(count)]
     seconds = measure.clocked(lambda: evaluation.predict(run, chosen))
