@@ -76,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, measure, write; return the exit status."""
     options = _options(arguments)
     made_by = training.code_key(), frozen.world_hash()
+    folders, seconds = {}, {}  # of what is done so far
     try:
         # Here and now: several processes at once would draw the same photographs.
         runs.objects(options.profile)
@@ -85,12 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             asked = extra_jobs(options.seeds, options.profile)
         if options.only:
             asked = [job for job in asked if job.variant in options.only]
-        there, seconds, told = found_kept(chains(asked, options.profile), options, made_by)
-        left = [job for job in asked if job not in there]
-        folders, now, failed = train_all(left, options.profile, options.jobs)
+        told = found_kept(chains(asked, options.profile), options, made_by, folders, seconds)
+        left = [job for job in asked if job not in folders]
+        failed = train_all(left, options.profile, options.jobs, folders, seconds)
         if options.train_only:
             return int(bool(failed))
-        folders, seconds = folders | there, seconds | now
         if (training.code_key(), frozen.world_hash()) != made_by:
             raise InputError("apmlib: was changed meanwhile; give the same command again")
         results = measured(folders, asked, options.profile)
@@ -98,6 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"ablation: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
+        keep(folders, seconds, options, made_by)
         print("\nablation: interrupted; the same command goes on", file=sys.stderr)
         return 130
     for entry in results["runs"]:
@@ -108,8 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results["core_minutes"] = None if None in every else sum(every) / 60
     options.out.parent.mkdir(parents=True, exist_ok=True)
     evaluation.write_json(options.out, results)
-    if not options.only:
-        keep(folders, seconds, options, results["provenance"])
+    keep(folders, seconds, options, made_by)
     print(f"{options.out.name}: {len(folders)} runs, {len(failed)} failed")
     return int(bool(failed))
 
@@ -242,13 +242,20 @@ def train(
 
 
 def train_all(
-    asked: Sequence[Job], profile: str, workers: int
-) -> tuple[dict[Job, Path], dict[str, float], list[Job]]:
-    """Train what is not there: folders by job, seconds by name of the folder, what failed."""
+    asked: Sequence[Job],
+    profile: str,
+    workers: int,
+    folders: dict[Job, Path],
+    seconds: dict[str, float],
+) -> list[Job]:
+    """Train what is not there, as it is done into ``folders`` and ``seconds``, by name.
+
+    Returns what failed.
+    """
     before = chains(asked, profile)
     record = home() / "ablation-seconds.json"  # what was trained on another day
-    seconds = json.loads(record.read_text("utf-8")) if record.is_file() else {}
-    folders, failed = {}, []
+    known = json.loads(record.read_text("utf-8")) if record.is_file() else {}
+    done, failed = set(), []
     took = defaultdict(list)
     task = functools.partial(train, profile=profile)
     for job, result, error in in_order(task, before, workers):
@@ -257,17 +264,19 @@ def train_all(
             print(f"{job}: failed\n{error}", file=sys.stderr, flush=True)
             continue
         folders[job], now = result
+        done.add(job)
         name = folders[job].name
         if now is not None:
-            seconds[name] = round(now, 1)
-            evaluation.write_json(record, seconds)
-        if name in seconds:
-            took[job.variant].append(seconds[name])
+            known[name] = round(now, 1)
+            evaluation.write_json(record, known)
+        if name in known:
+            seconds[name] = known[name]
+            took[job.variant].append(known[name])
         did = "found" if now is None else f"{now:.0f} s"
-        left = [other.variant for other in before if other not in {*folders, *failed}]
+        left = [other.variant for other in before if other not in {*done, *failed}]
         time_left = _time_left(took, left, workers)
-        print(f"{len(folders)} of {len(before)}: {job}, {did}{time_left}", flush=True)
-    return folders, seconds, failed
+        print(f"{len(done)} of {len(before)}: {job}, {did}{time_left}", flush=True)
+    return failed
 
 
 def _time_left(took: Mapping[str, list[float]], left: Sequence[str], workers: int) -> str:
@@ -288,13 +297,21 @@ def kept_file(options: argparse.Namespace, seed: int) -> Path:
 
 
 def found_kept(
-    wanted: Iterable[Job], options: argparse.Namespace, made_by: tuple[str, str]
-) -> tuple[dict[Job, Path], dict[str, float], dict[str, dict]]:
-    """Kept runs that need not be trained: folders by job, seconds by name, origin by seed."""
-    folders, seconds, told = {}, {}, {}
-    for seed in range(0 if options.only or options.anew else options.seeds):
+    wanted: Iterable[Job],
+    options: argparse.Namespace,
+    made_by: tuple[str, str],
+    folders: dict[Job, Path],
+    seconds: dict[str, float],
+) -> dict[str, dict]:
+    """Add kept runs, which need not be trained, to ``folders`` and ``seconds``, by name.
+
+    Returns by seed where they come from.
+    """
+    told = {}
+    for seed in range(options.seeds):
         file = kept_file(options, seed)
-        if not file.is_file():
+        # Who trains only is after the networks, which are not kept.
+        if options.only or options.anew or options.train_only or not file.is_file():
             continue
         about = kept.read_about(file)
         if (about["code"], about["world"]) != made_by:
@@ -309,24 +326,29 @@ def found_kept(
             seconds |= {} if took is None else {name: took}
         told[str(seed)] = {key: about[key] for key in ("commit", "machine")}
         print(f"{file.name}: {len(jobs)} runs, kept")
-    return folders, seconds, told
+    return told
 
 
 def keep(
     folders: Folders,
     seconds: Mapping[str, float],
     options: argparse.Namespace,
-    told: Mapping,
+    made_by: tuple[str, str],
 ) -> None:
     """Write the file of each seed that this machine has trained a part of."""
-    for seed in range(options.seeds):
+    for seed in range(0 if options.only or options.train_only else options.seeds):
         by_job = {job: folder for job, folder in folders.items() if job.seed == seed}
         if all(run.parent != home() / "runs" for run in by_job.values()):
             continue
         joined = [_windows_folder(run, how) for run in by_job.values() for how in windows.WAYS]
-        about = {key: told[key] for key in ("commit", "machine", "code", "world")}
-        about["runs"] = {
-            str(job): (folder.name, seconds.get(folder.name)) for job, folder in by_job.items()
+        about = {
+            "commit": commit(),
+            "machine": machine(),
+            "code": made_by[0],
+            "world": made_by[1],
+            "runs": {
+                str(job): (run.name, seconds.get(run.name)) for job, run in by_job.items()
+            },
         }
         folders_kept = [*by_job.values(), *filter(Path.is_dir, joined)]
         kept.write(kept_file(options, seed), about, folders_kept)

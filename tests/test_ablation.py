@@ -205,10 +205,7 @@ def test_a_seed_that_is_kept_is_not_trained_again(store, tmp_path, monkeypatch, 
     first = file.read_bytes()
 
     # A machine that has the file and no network.
-    def train_all(asked, *rest):
-        return {job: 0 / 0 for job in asked}, {}, []
-
-    monkeypatch.setattr(ablation, "train_all", train_all)
+    monkeypatch.setattr(ablation, "train_all", lambda asked, *rest: [0 / 0 for _ in asked])
     assert ablation.main(arguments) == 0
     assert "a-seed0.zip: 5 runs, kept" in capsys.readouterr().out
     after = json.loads((tmp_path / "a.json").read_text("utf-8"))
@@ -229,8 +226,9 @@ def test_a_seed_that_is_kept_is_not_trained_again(store, tmp_path, monkeypatch, 
     file.write_text("no archive")
     assert ablation.main(arguments) == 2
     assert "a-seed0.zip: no file of kept runs" in capsys.readouterr().err
-    with pytest.raises(ZeroDivisionError):
-        ablation.main([*arguments, "--anew"])
+    for option in ("--anew", "--train-only"):
+        with pytest.raises(ZeroDivisionError):
+            ablation.main([*arguments, option])
 
 
 def test_steps_to_the_loss_that_relu_has_half_way(tmp_path):
@@ -260,14 +258,22 @@ def test_one_job_that_fails_does_not_stop_the_others(store, tmp_path, monkeypatc
 
 
 def test_interrupted_it_says_so(store, tmp_path, monkeypatch, capsys):
-    def interrupted(*arguments):
+    def interrupted(asked, profile, workers, folders, seconds):
+        train_all([asked[0]], profile, workers, folders, seconds)
         raise KeyboardInterrupt
 
+    train_all = ablation.train_all
     monkeypatch.setattr(ablation, "train_all", interrupted)
+    monkeypatch.setattr(
+        ablation, "table_jobs", lambda seeds: [Job("vgg-imn-mean"), Job("vgg-imn-dist")]
+    )
     assert ablation.main(program(out=tmp_path / "a.json")) == 130
     assert "goes on" in capsys.readouterr().err
+    done = ablation.kept.read_about(tmp_path / "runs" / "a-seed0.zip")["runs"]
+    assert set(done) == {"objects-vgg seed 0", "vgg-imn-mean seed 0"}
+    (tmp_path / "runs" / "a-seed0.zip").unlink()
     keys = iter(["one", "two"])
-    monkeypatch.setattr(ablation, "train_all", lambda *arguments: ({}, {}, []))
+    monkeypatch.setattr(ablation, "train_all", lambda *arguments: [])
     monkeypatch.setattr(training, "code_key", lambda: next(keys))
     assert ablation.main(program(out=tmp_path / "a.json")) == 2
     assert "changed meanwhile" in capsys.readouterr().err
