@@ -106,7 +106,7 @@ CLAIMS = (
         "resnet-imn-dist",
         {"mse": -1, "rho": 1},
         {
-            "resnet-imn-dist-longer": "as many steps without it",
+            "resnet-imn-dist-longer": "as many steps only",
             "resnet-ava-dist-permuted": "soft targets shuffled",
         },
         (Mechanism("interaction", 0.0),),
@@ -119,7 +119,7 @@ CLAIMS = (
         "resnet-ava-dist",
         BETTER,
         {
-            "resnet-ava-dist-longer": "as many steps without it",
+            "resnet-ava-dist-longer": "as many steps only",
             "resnet-ava-dist-two": "two pyramids",
         },
         (Mechanism("composition", 0.0),),
@@ -313,9 +313,10 @@ def origin(name: str, results: Mapping) -> str:
     if not results:
         return f"{name}: {NOT_MEASURED}."
     told = results["provenance"]
-    seeds = ", ".join(map(str, told["seeds"]["runs"]))
+    seeds = told["seeds"]["runs"]
     text = f"From {name}: commit {told['commit'][:10]}, {told['machine']}, "
-    text += f"profile {results['profile']}, seeds {seeds}."
+    text += f"profile {results['profile']}, {'seed' if len(seeds) == 1 else 'seeds'} "
+    text += f"{', '.join(map(str, seeds))}."
     if len(told["seeds"]["runs"]) == 1:
         text += " With one seed, intervals tell of the photographs and not of training's luck."
     return text + (" Measured with other code than today's." if stale(results) else "")
@@ -347,9 +348,11 @@ def verdict(entry: Mapping | None, sign: int) -> str:
     if entry["low"] <= 0 <= entry["high"]:
         if sign == 0:
             return f"no difference found; {entry['detectable']:.4f} would have been"
+        if entry["value"] * sign < 0:
+            return "cannot be told: the interval includes zero, the value is on the other side"
         times = (entry["detectable"] / max(abs(entry["value"]), 1e-12)) ** 2
         needed = "far more data" if times > 1000 else f"about {times:.0f} times the data"
-        return f"cannot be told: the interval includes zero; {needed} would be needed"
+        return f"cannot be told: the interval includes zero; {needed} would show as much"
     if sign == 0:
         return f"not on par: the first is {'larger' if entry['value'] > 0 else 'smaller'}"
     return "holds here" if entry["value"] * sign > 0 else "does not hold here: the reverse does"

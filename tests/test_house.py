@@ -1,5 +1,6 @@
 """What holds the repository together: versions, programs, chapters, pages."""
 
+import ast
 import base64
 import io
 import json
@@ -340,6 +341,16 @@ def test_figures_have_name_caption_and_alternative_text(path):
             assert not (cell.cell_type == "code" and drawn and "def " not in cell.source), (
                 cell.id
             )
+
+
+@every_chapter
+def test_tables_are_shown(path):
+    for cell in source(path).cells:
+        if cell.cell_type != "code" or "figures.table(" not in cell.source:
+            continue
+        *before, last = ast.parse(cell.source).body
+        calls = [ast.unparse(line) for line in before if isinstance(line, ast.Expr)]
+        assert not any(call.startswith("figures.table(") for call in calls), cell.id
 
 
 def test_labels_are_of_their_chapter_and_unique():
