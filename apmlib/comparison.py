@@ -349,7 +349,7 @@ def verdict(entry: Mapping | None, sign: int) -> str:
         if sign == 0:
             return f"no difference found; {entry['detectable']:.4f} would have been"
         if entry["value"] * sign < 0:
-            return "cannot be told: the interval includes zero, the value is on the other side"
+            return "cannot be told: the interval includes zero, the value is against the claim"
         times = (entry["detectable"] / max(abs(entry["value"]), 1e-12)) ** 2
         needed = "far more data" if times > 1000 else f"about {times:.0f} times the data"
         return f"cannot be told: the interval includes zero; {needed} would show as much"

@@ -316,7 +316,7 @@ def test_a_verdict_follows_from_the_interval_and_the_sign():
     assert said(entry(0.02, 0.01, 0.03), 0) == "not on par: the first is larger"
     assert "about 4 times the data" in said(entry(0.005, -0.001, 0.011), 1)
     assert "far more data" in said(entry(0.0, -0.01, 0.01), 1)
-    assert "on the other side" in said(entry(-0.005, -0.011, 0.001), 1)
+    assert "against the claim" in said(entry(-0.005, -0.011, 0.001), 1)
     assert said(entry(0.001, -0.01, 0.01), 0) == "no difference found; 0.0100 would have been"
     assert said(entry(0.0, 0.0, 0.0, 0.0), 1) == "no difference at all"
     assert said(None, 1) == comparison.NOT_MEASURED
