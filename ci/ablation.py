@@ -36,11 +36,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-import kept
 from environment import ROOT
 
 sys.path.insert(0, str(ROOT))
 
+import kept
 from apmlib import comparison, evaluation, ratings, runs, training, variants, windows
 from apmlib.comparison import Claim, Mechanism
 from apmlib.errors import InputError
