@@ -17,7 +17,7 @@ import pandas as pd
 from apmlib.errors import InputError
 
 FILES = ("config.json", "history.csv", "metrics.json", "predictions.csv")
-DIGITS = 5  # of probabilities and mean scores; a comparison moves in the sixth
+DIGITS = 5  # of probabilities and mean scores; rho then moves in the fifth digit
 ABOUT = "about.json"
 
 
