@@ -70,6 +70,7 @@ class Job(NamedTuple):
 
 
 Folders = Mapping[Job, Path]
+SQUARES = "resnet-imn-dist-crop"  # the variant that is asked about windows
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -338,6 +339,10 @@ def keep(
     """Write the file of each seed that this machine has trained a part of."""
     for seed in range(0 if options.only or options.train_only else options.seeds):
         by_job = {job: folder for job, folder in folders.items() if job.seed == seed}
+        for job in [job for job in by_job if job.variant == SQUARES]:
+            # Without its network nobody can ask it again.
+            if not all(_windows_folder(by_job[job], how).is_dir() for how in windows.WAYS):
+                del by_job[job]
         if all(run.parent != home() / "runs" for run in by_job.values()):
             continue
         joined = [_windows_folder(run, how) for run in by_job.values() for how in windows.WAYS]
@@ -505,7 +510,7 @@ def shares(folders: Folders, profile: str) -> dict:
 
 def windowed(folders: Folders, data: ratings.Collection) -> dict:
     """By way of joining them: what windows say, of a network of squares, less the whole."""
-    sides = common(folders, Job("resnet-imn-dist-crop"), Job("resnet-imn-dist"))
+    sides = common(folders, Job(SQUARES), Job("resnet-imn-dist"))
     if sides is None:
         return {}
     crops, whole = sides

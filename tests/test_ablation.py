@@ -271,6 +271,13 @@ def test_interrupted_it_says_so(store, tmp_path, monkeypatch, capsys):
     assert "goes on" in capsys.readouterr().err
     done = ablation.kept.read_about(tmp_path / "runs" / "a-seed0.zip")["runs"]
     assert set(done) == {"objects-vgg seed 0", "vgg-imn-mean seed 0"}
+
+    # Squares that were not asked about their windows yet could not be asked without weights.
+    monkeypatch.setattr(ablation, "table_jobs", lambda seeds: [Job(ablation.SQUARES, 0)])
+    monkeypatch.setattr(ablation, "_windows_folder", lambda run, how: tmp_path / "nowhere")
+    assert ablation.main(program(out=tmp_path / "b.json")) == 130
+    done = ablation.kept.read_about(tmp_path / "runs" / "b-seed0.zip")["runs"]
+    assert set(done) == {"objects-resnet seed 0"}
     (tmp_path / "runs" / "a-seed0.zip").unlink()
     keys = iter(["one", "two"])
     monkeypatch.setattr(ablation, "train_all", lambda *arguments: [])
