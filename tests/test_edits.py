@@ -69,7 +69,7 @@ def test_gains_are_those_of_the_edits_and_where_they_come_from_is_said(small):
         assert found["predicted_pixels"] > 0.01 and abs(found["pixels"]) < 0.05
     assert not comparison.stale(results)
     assert results["provenance"]["editing"] == gain.code_key()
-    assert "profile smoke, seeds 0." in comparison.origin("edits.json", results)
+    assert "profile smoke, seed 0." in comparison.origin("edits.json", results)
 
 
 def test_what_was_measured_is_not_measured_again(small, monkeypatch):
