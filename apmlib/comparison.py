@@ -317,7 +317,10 @@ def origin(name: str, results: Mapping) -> str:
     text = f"From {name}: commit {told['commit'][:10]}, {told['machine']}, "
     text += f"profile {results['profile']}, {'seed' if len(seeds) == 1 else 'seeds'} "
     text += f"{', '.join(map(str, seeds))}."
-    if len(told["seeds"]["runs"]) == 1:
+    earlier = {seed: about["commit"] for seed, about in told.get("kept", {}).items()}
+    kept = [f"{seed} at {commit[:10]}" for seed, commit in earlier.items()]
+    text += f" Seeds trained earlier: {', '.join(kept)}." if kept else ""
+    if len(seeds) == 1:
         text += " With one seed, intervals tell of the photographs and not of training's luck."
     return text + (" Measured with other code than today's." if stale(results) else "")
 

@@ -339,6 +339,11 @@ def test_what_was_not_recorded_is_empty_and_says_so():
     )
     assert told.endswith("Measured with other code than today's.")
     assert "intervals tell of the photographs" not in told
+    kept = {"0": {"commit": "fedcba9876543210", "machine": "four cores"}}
+    told = comparison.origin(
+        "x", {"profile": "laptop", "provenance": PROVENANCE | {"kept": kept}}
+    )
+    assert "seeds 0, 1. Seeds trained earlier: 0 at fedcba9876." in told
 
 
 def test_one_seed_is_called_one():
