@@ -1,7 +1,7 @@
 PYTHON ?= python3
 PROFILE ?= laptop
 
-.PHONY: help book test ablation ablation-extra inside edits bench lab strip student
+.PHONY: help book test ablation ablation-extra limits inside edits bench lab strip student
 
 help: ## what can be made
 	@$(PYTHON) ci/help.py
@@ -17,6 +17,9 @@ ablation: ## Table 1 with five seeds into data/results/ (interrupted, it goes on
 
 ablation-extra: ## controls, experiments and mechanisms switched off, with three seeds
 	@$(PYTHON) ci/ablation.py --extra --profile $(PROFILE)
+
+limits: ## what limits the network: photographs, width or training
+	@$(PYTHON) ci/limits.py --profile $(PROFILE)
 
 inside: ## section 4.3 measured: fooling the full model, its maps, the rules it knows
 	@$(PYTHON) ci/inside.py --profile $(PROFILE)

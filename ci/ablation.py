@@ -53,7 +53,8 @@ from world_check import commit, machine
 class Job(NamedTuple):
     """One run: ``votes`` of a crowd that is not the usual one, ``settings`` that differ.
 
-    ``share`` is the part of the training photographs that it has votes of.
+    ``share`` is the part of the training photographs that it has votes of; above 1 there are
+    more photographs.
     """
 
     variant: str
@@ -65,7 +66,7 @@ class Job(NamedTuple):
     def __str__(self) -> str:
         parts = [f"{key}={value}" for key, value in self.settings]
         parts += [self.votes.label] if self.votes else []
-        parts += [f"{self.share:.0%} of the votes"] if self.share < 1 else []
+        parts += [f"{self.share:.0%} of the votes"] if self.share != 1 else []
         return " ".join([self.variant, *parts, f"seed {self.seed}"])
 
 
@@ -105,7 +106,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for entry in results["runs"]:
         entry["seconds"] = seconds.get(entry["run"])
     results["failed"] = [str(job) for job in failed]
-    results["provenance"] = provenance(options, made_by, folders) | {"kept": told}
+    results["provenance"] = provenance(_command(options), options, made_by, folders)
+    results["provenance"]["kept"] = told
     every = [entry["seconds"] for entry in results["runs"]]
     results["core_minutes"] = None if None in every else sum(every) / 60
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -216,10 +218,16 @@ def collection(
 ) -> ratings.Collection:
     """The simulated photographs of the profile, with their own votes or with others.
 
-    Of those to train on, the first ``share`` in a random order that is always the same.
+    Of those to train on, the first ``share`` in a random order that is always the same. A share
+    above 1 (of at most 2) adds photographs from the world of another seed.
     """
     whole = comparison.votes(runs.simulated(profile), votes)
     names = whole.split("train").table.index
+    if share > 1:
+        more = comparison.votes(runs.simulated(profile, seed=1), votes).table
+        more = more.head(round((share - 1) * len(names))).assign(split="train")
+        more.index = "more-" + more.index
+        return dataclasses.replace(whole, table=pd.concat([whole.table, more]))
     order = np.random.default_rng(0).permutation(len(names))
     left_out = names[order[round(share * len(names)) :]]
     return dataclasses.replace(whole, table=whole.table.drop(left_out))
@@ -579,15 +587,21 @@ def run_entry(job: Job, folder: Path) -> dict:
     }
 
 
-def provenance(options: argparse.Namespace, made_by: tuple[str, str], folders: Folders) -> dict:
-    """Where the numbers come from."""
+def _command(options: argparse.Namespace) -> str:
     command = ["python ci/ablation.py", "--extra" if options.extra else ""]
     command += [f"--profile {options.profile} --seeds {options.seeds} --jobs {options.jobs}"]
     command += ["--only", *options.only] if options.only else []
+    return " ".join(filter(None, command))
+
+
+def provenance(
+    command: str, options: argparse.Namespace, made_by: tuple[str, str], folders: Folders
+) -> dict:
+    """Where the numbers come from: ``command``, and the options profile, seeds and jobs."""
     names = sorted({job.variant for job in folders})
     versions = [evaluation.read_config(folder)["versions"] for folder in folders.values()]
     return {
-        "command": " ".join(filter(None, command)),
+        "command": command,
         "commit": commit(),
         "code": made_by[0],
         "world": made_by[1],
