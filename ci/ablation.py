@@ -344,14 +344,18 @@ def keep(
     options: argparse.Namespace,
     made_by: tuple[str, str],
 ) -> None:
-    """Write the file of each seed that this machine has trained a part of."""
+    """Write the file of each seed that this machine has trained a part of.
+
+    The objects networks do not count: other seeds start from those of seed 0.
+    """
     for seed in range(0 if options.only or options.train_only else options.seeds):
         by_job = {job: folder for job, folder in folders.items() if job.seed == seed}
         for job in [job for job in by_job if job.variant == SQUARES]:
             # Without its network nobody can ask it again.
             if not all(_windows_folder(by_job[job], how).is_dir() for how in windows.WAYS):
                 del by_job[job]
-        if all(run.parent != home() / "runs" for run in by_job.values()):
+        trained = [job for job, run in by_job.items() if run.parent == home() / "runs"]
+        if all(variants.variant(job.variant).target == "objects" for job in trained):
             continue
         joined = [_windows_folder(run, how) for run in by_job.values() for how in windows.WAYS]
         about = {

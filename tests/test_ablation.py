@@ -231,6 +231,21 @@ def test_a_seed_that_is_kept_is_not_trained_again(store, tmp_path, monkeypatch, 
             ablation.main([*arguments, option])
 
 
+def test_the_file_of_a_kept_seed_is_left_alone_by_the_next(store, tmp_path, monkeypatch):
+    jobs = [Job("vgg-imn-mean", 0), Job("vgg-imn-mean", 1)]
+    monkeypatch.setattr(ablation, "table_jobs", lambda seeds: jobs[:seeds])
+    arguments = program(out=tmp_path / "a.json")
+    assert ablation.main(arguments) == 0
+    first = (tmp_path / "runs" / "a-seed0.zip").read_bytes()
+    # The second seed needs the objects network of the first, weights and all.
+    monkeypatch.setattr(ablation, "commit", lambda: "another")
+    assert ablation.main([*arguments, "--seeds", "2"]) == 0
+    assert (tmp_path / "runs" / "a-seed0.zip").read_bytes() == first
+    about = ablation.kept.read_about(tmp_path / "runs" / "a-seed1.zip")
+    assert about["commit"] == "another"
+    assert list(about["runs"]) == ["vgg-imn-mean seed 1"]
+
+
 def test_steps_to_the_loss_that_relu_has_half_way(tmp_path):
     losses = {"resnet-imn-dist": [9, 5, 4, 3], "resnet-imn-dist-l1": [9, 8, 7, 4.5]}
     folders = {}
