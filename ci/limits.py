@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--profile", default="laptop", choices=variants.PROFILES)
-    parser.add_argument("--seeds", type=int, default=2, help="number of seeds (2)")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds (1)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args(arguments)
