@@ -274,10 +274,10 @@ def test_one_job_that_fails_does_not_stop_the_others(store, tmp_path, monkeypatc
 
 def test_interrupted_it_says_so(store, tmp_path, monkeypatch, capsys):
     def interrupted(asked, profile, workers, folders, seconds):
-        train_all([asked[0]], profile, workers, folders, seconds)
+        train_all(asked[:count], profile, workers, folders, seconds)
         raise KeyboardInterrupt
 
-    train_all = ablation.train_all
+    train_all, count = ablation.train_all, 1
     monkeypatch.setattr(ablation, "train_all", interrupted)
     monkeypatch.setattr(
         ablation, "table_jobs", lambda seeds: [Job("vgg-imn-mean"), Job("vgg-imn-dist")]
@@ -288,11 +288,12 @@ def test_interrupted_it_says_so(store, tmp_path, monkeypatch, capsys):
     assert set(done) == {"objects-vgg seed 0", "vgg-imn-mean seed 0"}
 
     # Squares that were not asked about their windows yet could not be asked without weights.
-    monkeypatch.setattr(ablation, "table_jobs", lambda seeds: [Job(ablation.SQUARES, 0)])
+    jobs, count = [Job("resnet-imn-dist"), Job(ablation.SQUARES)], 2
+    monkeypatch.setattr(ablation, "table_jobs", lambda seeds: jobs)
     monkeypatch.setattr(ablation, "_windows_folder", lambda run, how: tmp_path / "nowhere")
     assert ablation.main(program(out=tmp_path / "b.json")) == 130
     done = ablation.kept.read_about(tmp_path / "runs" / "b-seed0.zip")["runs"]
-    assert set(done) == {"objects-resnet seed 0"}
+    assert set(done) == {"objects-resnet seed 0", "resnet-imn-dist seed 0"}
     (tmp_path / "runs" / "a-seed0.zip").unlink()
     keys = iter(["one", "two"])
     monkeypatch.setattr(ablation, "train_all", lambda *arguments: [])
